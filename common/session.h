@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * common/session.h - one FUSE mount: holder, worker, negotiation, the end
+ *
+ * How it works. The process that the user started becomes the holder: it
+ * mounts, keeps the /dev/fuse descriptor and a memfd of state, forks the worker
+ * and then only waits. The worker serves requests with libfuse and may die;
+ * the holder then forks another on the same descriptor, which replays the
+ * recorded INIT and asks the kernel to send again what was in flight. An
+ * unmount ends both. A program hands in a service and never sees the holder.
+ *
+ * A worker is forked from the holder as it was before it mounted: what the
+ * program opened and parsed before session_run() is there in every worker.
+ */
+#pragma once
+
+#define FUSE_USE_VERSION 35
+
+#include <fuse_lowlevel.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct session;
+
+/* What the kernel may grant beyond libfuse 3.14's own capability bits. */
+enum session_feature {
+	SESSION_HANDLE_KILLPRIV_V2,
+	SESSION_PASSTHROUGH,	  /* excludes the writeback cache */
+	SESSION_RESEND,		  /* asked for by the session itself */
+	SESSION_ALLOW_IDMAP,
+	SESSION_PARALLEL_DIRECT_WRITES,
+	SESSION_DIRECT_IO_ALLOW_MMAP,
+	SESSION_CACHE_SYMLINKS,
+	SESSION_FEATURE_COUNT,
+};
+
+struct session_config {
+	const char *fsname;	   /* first column of /proc/mounts */
+	const char *subtype;	   /* the type shown is "fuse.SUBTYPE" */
+	const char *mountpoint;	   /* as the user wrote it; resolved once */
+	const char *mount_flags;   /* "ro,nosuid,nodev,noatime,...", or NULL */
+	bool allow_other;
+	bool default_permissions;
+	bool foreground;	   /* do not detach from the terminal */
+	bool debug;		   /* libfuse's request trace; implies foreground */
+	unsigned threads;	   /* worker threads; 0: one per core, at least 2 */
+	unsigned max_read_bytes;   /* 0: the kernel's default */
+	size_t state_bytes;	   /* size of the state memfd; 0: none */
+};
+
+struct session_service {
+	const struct fuse_lowlevel_ops *ops;
+	size_t ops_size;
+
+	/**
+	 * start() - make ready to serve; runs in each new worker
+	 * @context:	what was given to session_run()
+	 * @ret_userdata: what fuse_req_userdata() will return
+	 *
+	 * No thread but the caller's runs yet. Return: 0 or -errno; the
+	 * function has logged why.
+	 */
+	int (*start)(struct session *s, void *context, void **ret_userdata);
+
+	/**
+	 * init() - libfuse's init, after the session set its own wishes.
+	 *	Ask here: conn->want, and session_want(). In a worker that
+	 *	succeeds another it sees the same conn as the first one did.
+	 */
+	void (*init)(void *userdata, struct fuse_conn_info *conn);
+
+	/** stop() - the mount is gone: give back what start() made */
+	void (*stop)(void *userdata);
+};
+
+/**
+ * session_run() - mount, serve until unmounted, clean up
+ * @config:	lent during the call
+ * @service:	the file system
+ * @context:	handed to start()
+ *
+ * Unless in the foreground the calling process is left behind: it returns from
+ * here with 0 only after the mount answered, or with the error that kept it
+ * from doing so, whose text is on stderr by then. With NOTIFY_SOCKET set,
+ * READY=1 is sent at the same moment.
+ *
+ * SIGTERM, SIGINT and SIGHUP unmount: cleanly if nobody uses the mount, else
+ * lazily. The holder blocks all signals it does not handle.
+ *
+ * Return: an exit status for main(): 0, or 1 when it failed and said why.
+ */
+int session_run(const struct session_config *config,
+		const struct session_service *service, void *context);
+
+/**
+ * session_want() - ask the kernel for a feature; only inside init()
+ *
+ * Return: true if the kernel offers it, and it is now asked for.
+ */
+bool session_want(struct session *s, enum session_feature feature);
+
+/** session_has() - whether a feature was granted; from the first request on */
+bool session_has(const struct session *s, enum session_feature feature);
+
+/** session_set_stack_depth() - with SESSION_PASSTHROUGH: 1 (backing files on
+ *	plain filesystems, we may be stacked on) or 2 (the reverse); inside init() */
+void session_set_stack_depth(struct session *s, unsigned depth);
+
+/** session_fuse() - libfuse's session, for notifications */
+struct fuse_session *session_fuse(struct session *s);
+
+/** session_device() - the /dev/fuse descriptor, for ioctl(2); lent */
+int session_device(const struct session *s);
+
+/**
+ * session_state() - memory that outlives the worker
+ * @ret_bytes:	its size
+ *
+ * All zero in the first worker of a mount. Plain data only: another program
+ * version may read it. NULL if none was configured.
+ */
+void *session_state(const struct session *s, size_t *ret_bytes);
+
+/** session_generation() - 0 in the first worker, counted up in each successor */
+unsigned session_generation(const struct session *s);
+
+/** session_request_count() - requests with this opcode (FUSE_LOOKUP is 1) that
+ *	this mount's workers received since the mount began */
+uint64_t session_request_count(const struct session *s, unsigned opcode);
