@@ -34,7 +34,7 @@ static int map_shared(int fd, size_t bytes, struct record **ret_record)
 int record_new(size_t state_bytes, int *ret_fd, struct record **ret_record)
 {
 	cleanup_fd int fd = -1;
-	struct record *record;
+	struct record *record = NULL;
 	size_t offset = round_to_page(sizeof(*record));
 	size_t bytes;
 	int r;
@@ -73,7 +73,7 @@ static bool is_record(const struct record *r, size_t bytes)
 
 int record_map(int fd, struct record **ret_record)
 {
-	struct record *record;
+	struct record *record = NULL;
 	struct stat st;
 	int r;
 
