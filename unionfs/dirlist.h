@@ -22,8 +22,10 @@ enum dirlist_kind {
  * @opacity_x:	the directory is marked opaque=x: look for xattr whiteouts
  * @add:	called for each name but "." and "..", in no order. An AUFS whiteout is
  *		reported under the name it hides; its own name, and AUFS's reserved
- *		names, are not reported. A negative return ends the reading.
- * @ret_opaque:	set if the directory holds the AUFS opaque mark
+ *		names, are not reported (marks.h says in which layers). A whiteout and
+ *		an entry may be reported under one name: the whiteout hides what is
+ *		below this layer only. A negative return ends the reading.
+ * @ret_opaque:	whether the directory holds the AUFS opaque mark; may be NULL
  *
  * Char devices are looked at to tell whiteouts; other types come from d_type, or
  * from statx(2) where the filesystem does not fill it.

@@ -26,6 +26,7 @@ struct layer_traits {
 	bool has_tmpfile;	/* O_TMPFILE works (upper only) */
 	bool has_rename_whiteout; /* upper only: renameat2 flags work */
 	bool has_whiteout_dev;	/* upper only: char 0:0 can be made */
+	bool has_aufs_marks;	/* ".wh." files are marks here, see marks.h */
 };
 
 struct layer;
@@ -53,3 +54,15 @@ const char *layer_path(const struct layer *layer);
 
 enum layer_role layer_role(const struct layer *layer);
 const struct layer_traits *layer_traits(const struct layer *layer);
+
+/** layer_set_traits() - for those who find out more; before other threads run */
+void layer_set_traits(struct layer *layer, const struct layer_traits *traits);
+
+/**
+ * layer_dir_is_within() - is one directory another, or somewhere below it
+ * @inner_fd:	any directory
+ * @outer_fd:	any directory
+ *
+ * Return: 1, 0, or -errno.
+ */
+int layer_dir_is_within(int inner_fd, int outer_fd);

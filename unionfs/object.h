@@ -5,6 +5,10 @@
  * Owner, mode, umask, default ACL and setgid inheritance are as if the caller had
  * made the object itself. An object that must appear in place of a whiteout is
  * built in the work directory and renamed over it.
+ *
+ * The umask is applied by the layer's own filesystem, which alone knows when a
+ * default ACL replaces it. A thread that creates objects therefore gets a umask
+ * of its own: the first object_create() in a thread calls unshare(CLONE_FS).
  */
 #pragma once
 
@@ -26,11 +30,19 @@ struct object_spec {
 };
 
 /**
+ * object_thread_init() - give the calling thread its own umask now
+ *
+ * Optional: object_create() does it when needed. Return: 0 or -errno.
+ */
+int object_thread_init(void);
+
+/**
  * object_create() - make an object at @name in an upper directory
  * @ret_fd:	regular file: descriptor open as @spec says; may be NULL
  * @ret_stx:	the new object's attributes; may be NULL
  *
- * Return: 0; -EEXIST; any error of the underlying call, with nothing changed.
+ * Return: 0; -EEXIST; -EPERM for a char device 0:0, which would be a whiteout;
+ * any error of the underlying call, with nothing changed.
  */
 int object_create(struct workdir *work, int upper_dir_fd, const char *name,
 		  const struct object_spec *spec, int *ret_fd,

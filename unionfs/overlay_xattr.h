@@ -59,6 +59,10 @@ ssize_t overlay_xattr_get(enum overlay_ns ns, int dir_fd, const char *name,
 int overlay_xattr_set(enum overlay_ns ns, int dir_fd, const char *name,
 		      const char *which, const void *value, size_t size);
 
+/** overlay_xattr_add() - write one unless it is there already; 0 then as well */
+int overlay_xattr_add(enum overlay_ns ns, int dir_fd, const char *name,
+		      const char *which, const void *value, size_t size);
+
 /** overlay_xattr_remove() - remove one; 0 also if it was not there */
 int overlay_xattr_remove(enum overlay_ns ns, int dir_fd, const char *name,
 			 const char *which);

@@ -21,6 +21,8 @@ struct workdir_options {
 	enum overlay_ns ns;
 	bool aufs_whiteouts;	/* write ".wh." files instead of devices */
 	bool is_volatile;	/* nothing is synced; leave the marker */
+	bool skips_fsync;	/* copies are not synced before they are shown */
+	bool squashes_owner;	/* owners are not kept: a refused chown is no error */
 	bool index;		/* make and use the index directory */
 };
 
@@ -45,7 +47,11 @@ const struct workdir_options *workdir_options(const struct workdir *work);
 
 #define TEMP_NAME_SIZE 20
 
-/** workdir_temp_name() - a name not in use in WORKDIR/work; safe from any thread */
+/**
+ * workdir_temp_name() - a name not in use in WORKDIR/work; safe from any thread
+ *
+ * Names of a process that died are never given again by its successor.
+ */
 void workdir_temp_name(struct workdir *work, char name[TEMP_NAME_SIZE]);
 
 /** workdir_remove() - remove a temporary object, a whole tree if it is one; best effort */
@@ -57,3 +63,17 @@ void workdir_remove(struct workdir *work, const char *name);
  * Made on first use, made anew at the filesystem's link limit.
  */
 int workdir_whiteout(struct workdir *work, char name[TEMP_NAME_SIZE]);
+
+/**
+ * workdir_link_whiteout() - link the shared whiteout inode to @name of a directory
+ * @dir_fd:	a directory of the upper layer, or workdir_fd()
+ *
+ * Return: 0; -EEXIST; -errno.
+ */
+int workdir_link_whiteout(struct workdir *work, int dir_fd, const char *name);
+
+/**
+ * workdir_set_link_limit() - make the shared whiteout anew after this many links;
+ *	0 leaves it to the filesystem. For filesystems that slow down, and for tests.
+ */
+void workdir_set_link_limit(struct workdir *work, unsigned limit);

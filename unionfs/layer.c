@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config.h"
+#include "unionfs/layer.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/syscall.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "common/errors.h"
+
+struct layer {
+	int root_fd;		/* owned */
+	char *path;		/* owned */
+	enum layer_role role;
+	struct layer_traits traits;
+};
+
+/* FS_IOC_GETFSUUID of linux/fs.h, Linux 6.9; older headers lack it. */
+struct fs_uuid {
+	uint8_t length;
+	uint8_t bytes[16];
+};
+#define IOC_GET_FS_UUID _IOR(0x15, 0, struct fs_uuid)
+
+static void probe_uuid(int fd, uint8_t uuid[16])
+{
+	struct fs_uuid u = { 0 };
+
+	if (ioctl(fd, IOC_GET_FS_UUID, &u) == 0 && u.length == sizeof(u.bytes))
+		memcpy(uuid, u.bytes, sizeof(u.bytes));
+}
+
+static bool probe_handles(int fd)
+{
+	struct file_handle handle = { .handle_bytes = 0 };
+	int mount_id;
+
+	/* Too little room is the answer of a filesystem that has handles. */
+	return name_to_handle_at(fd, "", &handle, &mount_id, AT_EMPTY_PATH) == 0 ||
+	       errno == EOVERFLOW;
+}
+
+static bool probe_xattr(int fd, const char *attr)
+{
+	return fgetxattr(fd, attr, NULL, 0) >= 0 || errno != EOPNOTSUPP;
+}
+
+/* "." is listed everywhere, and is a directory wherever types are told. */
+static bool probe_d_type(int fd)
+{
+	char buf[1024] __attribute__((aligned(8)));
+	const struct dirent64 *first = (const struct dirent64 *)buf;
+
+	if (syscall(SYS_getdents64, fd, buf, sizeof(buf)) <= 0)
+		return false;
+	return first->d_type != DT_UNKNOWN;
+}
+
+static int probe(int fd, struct layer_traits *traits)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return -errno;
+
+	traits->dev = st.st_dev;
+	probe_uuid(fd, traits->uuid);
+	traits->has_handles = probe_handles(fd);
+	traits->has_xattrs = probe_xattr(fd, "trusted.overlay.opaque") ||
+			     probe_xattr(fd, "user.overlay.opaque");
+	traits->has_acls = probe_xattr(fd, "system.posix_acl_access");
+	traits->has_d_type = probe_d_type(fd);
+	return 0;
+}
+
+int layer_open(const char *path, enum layer_role role, struct layer **ret_layer)
+{
+	cleanup_fd int fd = neg_errno(open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+	struct layer_traits traits = { 0 };
+	struct layer *layer;
+	int r;
+
+	if (fd < 0)
+		return fd;
+	r = probe(fd, &traits);
+	if (r < 0)
+		return r;
+
+	layer = calloc(1, sizeof(*layer));
+	if (!layer)
+		return -ENOMEM;
+	layer->path = strdup(path);
+	if (!layer->path) {
+		free(layer);
+		return -ENOMEM;
+	}
+
+	layer->root_fd = take_fd(&fd);
+	layer->role = role;
+	layer->traits = traits;
+	*ret_layer = layer;
+	return 0;
+}
+
+struct layer *layer_close(struct layer *layer)
+{
+	if (!layer)
+		return NULL;
+
+	close(layer->root_fd);
+	free(layer->path);
+	free(layer);
+	return NULL;
+}
+
+int layer_root_fd(const struct layer *layer)
+{
+	return layer->root_fd;
+}
+
+const char *layer_path(const struct layer *layer)
+{
+	return layer->path;
+}
+
+enum layer_role layer_role(const struct layer *layer)
+{
+	return layer->role;
+}
+
+const struct layer_traits *layer_traits(const struct layer *layer)
+{
+	return &layer->traits;
+}
+
+void layer_set_traits(struct layer *layer, const struct layer_traits *traits)
+{
+	layer->traits = *traits;
+}
+
+static bool is_same(const struct statx *a, const struct statx *b)
+{
+	return a->stx_ino == b->stx_ino && a->stx_dev_major == b->stx_dev_major &&
+	       a->stx_dev_minor == b->stx_dev_minor;
+}
+
+int layer_dir_is_within(int inner_fd, int outer_fd)
+{
+	cleanup_fd int fd = neg_errno(openat(inner_fd, ".", O_PATH | O_CLOEXEC));
+	struct statx outer, here, above;
+
+	if (fd < 0)
+		return fd;
+	if (statx(outer_fd, "", AT_EMPTY_PATH, STATX_INO, &outer) < 0 ||
+	    statx(fd, "", AT_EMPTY_PATH, STATX_INO, &here) < 0)
+		return -errno;
+
+	/* Up to the root, which is its own parent. */
+	while (!is_same(&here, &outer)) {
+		int up = neg_errno(openat(fd, "..", O_PATH | O_CLOEXEC));
+
+		if (up < 0)
+			return up;
+		close(fd);
+		fd = up;
+		if (statx(fd, "", AT_EMPTY_PATH, STATX_INO, &above) < 0)
+			return -errno;
+		if (is_same(&above, &here))
+			return 0;
+		here = above;
+	}
+	return 1;
+}
