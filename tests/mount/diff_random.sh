@@ -23,6 +23,7 @@ done
 need_root
 need_fuse
 need_fs overlay
+need_union
 
 try() {		# SEED LAYERS FS
 	local fs=$3

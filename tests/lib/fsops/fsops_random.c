@@ -84,7 +84,7 @@ static const struct template user_templates[] = {
 	{ 1, "fallocate {S} zero {O} {L}" },
 	{ 1, "copy {S} {O} {S} {O} {L}" },
 	{ 2, "mmap_write {S} {O} {L} {B}" },
-	{ 2, "mmap_read {S}" },
+	{ 2, "map {F}" },
 	{ 3, "drop_cache {S}" },
 	{ 1, "readdir_open {S}" },
 	{ 2, "link_open {S} {F}" },
