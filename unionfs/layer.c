@@ -4,12 +4,16 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <linux/magic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
@@ -48,6 +52,21 @@ static bool probe_handles(int fd)
 	       errno == EOVERFLOW;
 }
 
+#ifndef XFS_SUPER_MAGIC
+#define XFS_SUPER_MAGIC 0x58465342
+#endif
+
+/* FUSE, for one, has a handle like XFS's with a node id in place of the number. */
+static bool probe_ino_handles(int fd)
+{
+	struct statfs st;
+
+	if (fstatfs(fd, &st) < 0)
+		return false;
+	return st.f_type == EXT4_SUPER_MAGIC || st.f_type == XFS_SUPER_MAGIC ||
+	       st.f_type == BTRFS_SUPER_MAGIC || st.f_type == TMPFS_MAGIC;
+}
+
 static bool probe_xattr(int fd, const char *attr)
 {
 	return fgetxattr(fd, attr, NULL, 0) >= 0 || errno != EOPNOTSUPP;
@@ -74,6 +93,7 @@ static int probe(int fd, struct layer_traits *traits)
 	traits->dev = st.st_dev;
 	probe_uuid(fd, traits->uuid);
 	traits->has_handles = probe_handles(fd);
+	traits->has_ino_handles = traits->has_handles && probe_ino_handles(fd);
 	traits->has_xattrs = probe_xattr(fd, "trusted.overlay.opaque") ||
 			     probe_xattr(fd, "user.overlay.opaque");
 	traits->has_acls = probe_xattr(fd, "system.posix_acl_access");
@@ -81,9 +101,44 @@ static int probe(int fd, struct layer_traits *traits)
 	return 0;
 }
 
+/*
+ * A mount of our own of just this tree: read-only, so that the kernel itself keeps
+ * a lower layer from being changed; without what is mounted below it, as kernel
+ * overlay sees a layer; and unreachable for later mounts, so that a union mounted
+ * somewhere inside its own layer does not wait for itself. Needs CAP_SYS_ADMIN and
+ * Linux 5.12; others work on the tree as it is.
+ */
+static int open_private_tree(const char *path)
+{
+	struct mount_attr attr = {
+		.attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOATIME | MOUNT_ATTR_NODEV |
+			    MOUNT_ATTR_NOSUID,
+		.propagation = MS_PRIVATE,
+	};
+	cleanup_fd int tree_fd = neg_errno(open_tree(AT_FDCWD, path, OPEN_TREE_CLONE |
+							     OPEN_TREE_CLOEXEC));
+
+	if (tree_fd < 0)
+		return tree_fd;
+	if (mount_setattr(tree_fd, "", AT_EMPTY_PATH, &attr, sizeof(attr)) < 0)
+		return -errno;
+	return neg_errno(openat(tree_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+}
+
+static int open_root(const char *path, enum layer_role role)
+{
+	int fd = -1;
+
+	if (role != LAYER_UPPER)
+		fd = open_private_tree(path);
+	if (fd < 0)
+		fd = neg_errno(open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+	return fd;
+}
+
 int layer_open(const char *path, enum layer_role role, struct layer **ret_layer)
 {
-	cleanup_fd int fd = neg_errno(open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+	cleanup_fd int fd = open_root(path, role);
 	struct layer_traits traits = { 0 };
 	struct layer *layer;
 	int r;
@@ -152,28 +207,32 @@ static bool is_same(const struct statx *a, const struct statx *b)
 	       a->stx_dev_minor == b->stx_dev_minor;
 }
 
+static bool is_same_fs(const struct statx *a, const struct statx *b)
+{
+	return a->stx_dev_major == b->stx_dev_major &&
+	       a->stx_dev_minor == b->stx_dev_minor;
+}
+
 int layer_dir_is_within(int inner_fd, int outer_fd)
 {
-	cleanup_fd int fd = neg_errno(openat(inner_fd, ".", O_PATH | O_CLOEXEC));
+	char up[PATH_MAX] = ".";
+	size_t length = 1;
 	struct statx outer, here, above;
 
-	if (fd < 0)
-		return fd;
 	if (statx(outer_fd, "", AT_EMPTY_PATH, STATX_INO, &outer) < 0 ||
-	    statx(fd, "", AT_EMPTY_PATH, STATX_INO, &here) < 0)
+	    statx(inner_fd, "", AT_EMPTY_PATH, STATX_INO, &here) < 0)
 		return -errno;
 
-	/* Up to the root, which is its own parent. */
 	while (!is_same(&here, &outer)) {
-		int up = neg_errno(openat(fd, "..", O_PATH | O_CLOEXEC));
+		if (length + sizeof("/..") > sizeof(up))
+			return -ENAMETOOLONG;
+		memcpy(up + length, "/..", sizeof("/.."));
+		length += strlen("/..");
 
-		if (up < 0)
-			return up;
-		close(fd);
-		fd = up;
-		if (statx(fd, "", AT_EMPTY_PATH, STATX_INO, &above) < 0)
+		if (statx(inner_fd, up, 0, STATX_INO, &above) < 0)
 			return -errno;
-		if (is_same(&above, &here))
+		/* The root is its own parent. */
+		if (is_same(&above, &here) || !is_same_fs(&above, &here))
 			return 0;
 		here = above;
 	}
