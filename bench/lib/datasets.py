@@ -36,7 +36,7 @@ class Sizes:
         self.packages = 5 if quick else 20
         self.python_starts = 5 if quick else 20
         self.passes = 5 if quick else 10
-        self.field_mib = 3072 if quick else 10240
+        self.field_mib = 2560 if quick else 7168
 
 
 class Datasets:
