@@ -18,12 +18,14 @@ mount -t tmpfs "nacre-$TEST_ID" "$T"
 mkdir "$T/lower" "$T/upper" "$T/work" "$T/merged"
 awk 'BEGIN { for (d = 0; d < 50; d++) {
 	printf "mkdir d%d 0755\n", d
-	for (f = 0; f < 200; f++) printf "create d%d/f%d 0644\n", d, f } }' >"$T/make.ops"
+	for (f = 0; f < 100; f++) printf "create d%d/f%d 0644\n", d, f } }' >"$T/make.ops"
 awk 'BEGIN { for (d = 0; d < 50; d++) {
 	printf "empty d%d\n", d
 	printf "rmdir d%d\n", d } }' >"$T/remove.ops"
-mkdir "$T/lower/shipped"
-"$LIB/fsops/fsops" run "$T/lower/shipped" "$T/make.ops" >"$T/out"
+for n in 1 2 3 4 5 6 7 8 9 10; do
+	mkdir "$T/lower/tree-$n"
+	"$LIB/fsops/fsops" run "$T/lower/tree-$n" "$T/make.ops" >"$T/out"
+done
 mount_nacre "$T/merged" "$T/lower" "$T/upper" "$T/work"
 
 # What all processes that serve this mount hold of their own.
@@ -31,7 +33,7 @@ memory_kib() {
 	local pid kib total=0
 	for pid in $(grep -lsF "$T/merged" /proc/[0-9]*/cmdline | cut -d/ -f3); do
 		[ "$pid" != $$ ] || continue
-		kib=$(awk '/^RssAnon:/ { print $2 }' "/proc/$pid/status" 2>/dev/null)
+		kib=$(awk '/^RssAnon:/ { print $2 }' "/proc/$pid/status" 2>/dev/null) || continue
 		total=$((total + ${kib:-0}))
 	done
 	echo $total
@@ -42,10 +44,12 @@ make_and_remove() {
 	"$LIB/fsops/fsops" run "$T/merged" "$T/remove.ops" >"$T/out"
 }
 
-# Reclaiming a cgroup makes the kernel forget what was looked up from there.
-cgroup=
+# Reclaiming a cgroup makes the kernel forget what was looked up from there. Each
+# time it is another tree: what is kept of each would add up.
+cgroup= tree=0
 walk_and_forget() {
-	(echo $BASHPID >"$cgroup/cgroup.procs" && find "$T/merged/shipped" -newer "$T/lower" >"$T/out")
+	tree=$((tree + 1))
+	(echo $BASHPID >"$cgroup/cgroup.procs" && find "$T/merged/tree-$tree" -newer "$T/lower" >"$T/out")
 	if [ -e "$cgroup/memory.force_empty" ]; then
 		echo 1 >"$cgroup/memory.force_empty" || true
 	else
