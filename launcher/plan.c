@@ -82,6 +82,7 @@ struct plan *plan_free(struct plan *plan)
 	opt_list_done(&plan->annotations);
 	limits_done(&plan->limits);
 	free(plan->cgroup_path);
+	free(plan->bundle);
 	free(plan->hostname);
 	free(plan->domainname);
 	free(plan->id);

@@ -151,6 +151,7 @@ struct plan_hook {
 struct plan {
 	char *id;
 	char *hostname, *domainname;
+	char *bundle;		/* absolute, or NULL without one */
 	struct plan_rootfs rootfs;
 	struct plan_ns ns[NS_COUNT];
 	struct idmap uids, gids;
