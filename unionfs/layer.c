@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config.h"
+#include "unionfs/layer.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/magic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/syscall.h>
+#include <sys/vfs.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "common/errors.h"
+
+struct layer {
+	int root_fd;		/* owned */
+	char *path;		/* owned */
+	enum layer_role role;
+	struct layer_traits traits;
+};
+
+/* FS_IOC_GETFSUUID of linux/fs.h, Linux 6.9; older headers lack it. */
+struct fs_uuid {
+	uint8_t length;
+	uint8_t bytes[16];
+};
+#define IOC_GET_FS_UUID _IOR(0x15, 0, struct fs_uuid)
+
+static void probe_uuid(int fd, uint8_t uuid[16])
+{
+	struct fs_uuid u = { 0 };
+
+	if (ioctl(fd, IOC_GET_FS_UUID, &u) == 0 && u.length == sizeof(u.bytes))
+		memcpy(uuid, u.bytes, sizeof(u.bytes));
+}
+
+static bool probe_handles(int fd)
+{
+	struct file_handle handle = { .handle_bytes = 0 };
+	int mount_id;
+
+	/* Too little room is the answer of a filesystem that has handles. */
+	return name_to_handle_at(fd, "", &handle, &mount_id, AT_EMPTY_PATH) == 0 ||
+	       errno == EOVERFLOW;
+}
+
+#ifndef XFS_SUPER_MAGIC
+#define XFS_SUPER_MAGIC 0x58465342
+#endif
+
+/* FUSE, for one, has a handle like XFS's with a node id in place of the number. */
+static bool probe_ino_handles(int fd)
+{
+	struct statfs st;
+
+	if (fstatfs(fd, &st) < 0)
+		return false;
+	return st.f_type == EXT4_SUPER_MAGIC || st.f_type == XFS_SUPER_MAGIC ||
+	       st.f_type == BTRFS_SUPER_MAGIC || st.f_type == TMPFS_MAGIC;
+}
+
+static bool probe_xattr(int fd, const char *attr)
+{
+	return fgetxattr(fd, attr, NULL, 0) >= 0 || errno != EOPNOTSUPP;
+}
+
+/* "." is listed everywhere, and is a directory wherever types are told. */
+static bool probe_d_type(int fd)
+{
+	char buf[1024] __attribute__((aligned(8)));
+	const struct dirent64 *first = (const struct dirent64 *)buf;
+
+	if (syscall(SYS_getdents64, fd, buf, sizeof(buf)) <= 0)
+		return false;
+	return first->d_type != DT_UNKNOWN;
+}
+
+static int probe(int fd, struct layer_traits *traits)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return -errno;
+
+	traits->dev = st.st_dev;
+	probe_uuid(fd, traits->uuid);
+	traits->has_handles = probe_handles(fd);
+	traits->has_ino_handles = traits->has_handles && probe_ino_handles(fd);
+	traits->has_xattrs = probe_xattr(fd, "trusted.overlay.opaque") ||
+			     probe_xattr(fd, "user.overlay.opaque");
+	traits->has_acls = probe_xattr(fd, "system.posix_acl_access");
+	traits->has_d_type = probe_d_type(fd);
+	return 0;
+}
+
+/*
+ * A mount of our own of just this tree: read-only, so that the kernel itself keeps
+ * a lower layer from being changed; without what is mounted below it, as kernel
+ * overlay sees a layer; and unreachable for later mounts, so that a union mounted
+ * somewhere inside its own layer does not wait for itself. Needs CAP_SYS_ADMIN and
+ * Linux 5.12; others work on the tree as it is.
+ */
+static int open_private_tree(const char *path)
+{
+	struct mount_attr attr = {
+		.attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOATIME | MOUNT_ATTR_NODEV |
+			    MOUNT_ATTR_NOSUID,
+		.propagation = MS_PRIVATE,
+	};
+	cleanup_fd int tree_fd = neg_errno(open_tree(AT_FDCWD, path, OPEN_TREE_CLONE |
+							     OPEN_TREE_CLOEXEC));
+
+	if (tree_fd < 0)
+		return tree_fd;
+	if (mount_setattr(tree_fd, "", AT_EMPTY_PATH, &attr, sizeof(attr)) < 0)
+		return -errno;
+	return neg_errno(openat(tree_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+}
+
+static int open_root(const char *path, enum layer_role role)
+{
+	int fd = -1;
+
+	if (role != LAYER_UPPER)
+		fd = open_private_tree(path);
+	if (fd < 0)
+		fd = neg_errno(open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+	return fd;
+}
+
+int layer_open(const char *path, enum layer_role role, struct layer **ret_layer)
+{
+	cleanup_fd int fd = open_root(path, role);
+	struct layer_traits traits = { 0 };
+	struct layer *layer;
+	int r;
+
+	if (fd < 0)
+		return fd;
+	r = probe(fd, &traits);
+	if (r < 0)
+		return r;
+
+	layer = calloc(1, sizeof(*layer));
+	if (!layer)
+		return -ENOMEM;
+	layer->path = strdup(path);
+	if (!layer->path) {
+		free(layer);
+		return -ENOMEM;
+	}
+
+	layer->root_fd = take_fd(&fd);
+	layer->role = role;
+	layer->traits = traits;
+	*ret_layer = layer;
+	return 0;
+}
+
+struct layer *layer_close(struct layer *layer)
+{
+	if (!layer)
+		return NULL;
+
+	close(layer->root_fd);
+	free(layer->path);
+	free(layer);
+	return NULL;
+}
+
+int layer_root_fd(const struct layer *layer)
+{
+	return layer->root_fd;
+}
+
+const char *layer_path(const struct layer *layer)
+{
+	return layer->path;
+}
+
+enum layer_role layer_role(const struct layer *layer)
+{
+	return layer->role;
+}
+
+const struct layer_traits *layer_traits(const struct layer *layer)
+{
+	return &layer->traits;
+}
+
+void layer_set_traits(struct layer *layer, const struct layer_traits *traits)
+{
+	layer->traits = *traits;
+}
+
+static bool is_same(const struct statx *a, const struct statx *b)
+{
+	return a->stx_ino == b->stx_ino && a->stx_dev_major == b->stx_dev_major &&
+	       a->stx_dev_minor == b->stx_dev_minor;
+}
+
+static bool is_same_fs(const struct statx *a, const struct statx *b)
+{
+	return a->stx_dev_major == b->stx_dev_major &&
+	       a->stx_dev_minor == b->stx_dev_minor;
+}
+
+int layer_dir_is_within(int inner_fd, int outer_fd)
+{
+	char up[PATH_MAX] = ".";
+	size_t length = 1;
+	struct statx outer, here, above;
+
+	if (statx(outer_fd, "", AT_EMPTY_PATH, STATX_INO, &outer) < 0 ||
+	    statx(inner_fd, "", AT_EMPTY_PATH, STATX_INO, &here) < 0)
+		return -errno;
+
+	while (!is_same(&here, &outer)) {
+		if (length + sizeof("/..") > sizeof(up))
+			return -ENAMETOOLONG;
+		memcpy(up + length, "/..", sizeof("/.."));
+		length += strlen("/..");
+
+		if (statx(inner_fd, up, 0, STATX_INO, &above) < 0)
+			return -errno;
+		/* The root is its own parent. */
+		if (is_same(&above, &here) || !is_same_fs(&above, &here))
+			return 0;
+		here = above;
+	}
+	return 1;
+}

@@ -1,0 +1,391 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * How it works. Creation is left to the filesystem with the caller's umask in
+ * force, so that inheritance is the real one; only the owner is set afterwards,
+ * because the daemon acts as itself. An object for a place that a whiteout
+ * occupies is made in the work directory, inside a stand-in for its parent when
+ * that has something to inherit, and is complete before it is shown.
+ */
+#include "config.h"
+#include "unionfs/object.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "common/errors.h"
+#include "unionfs/marks.h"
+
+#define ACL_DEFAULT "system.posix_acl_default"
+#define ACL_MAX	    65536
+
+/* The calling thread's umask, where it is the thread's own. */
+static _Thread_local bool umask_is_own;
+static _Thread_local mode_t umask_now;
+
+int object_thread_init(void)
+{
+	if (umask_is_own)
+		return 0;
+	if (unshare(CLONE_FS) < 0)
+		return -errno;
+
+	umask_now = 0;
+	(void)umask(0);
+	umask_is_own = true;
+	return 0;
+}
+
+static int thread_umask(mode_t mask)
+{
+	int r = object_thread_init();
+
+	if (r < 0)
+		return r;
+	mask &= 0777;
+	if (mask != umask_now) {
+		(void)umask(mask);
+		umask_now = mask;
+	}
+	return 0;
+}
+
+/* An object being made: where it is now, and its descriptor if it is a file. */
+struct making {
+	struct workdir *work;
+	const struct object_spec *spec;
+	int dir_fd;		/* lent */
+	const char *name;
+	int fd;			/* -1 for all but regular files */
+	struct statx stx;
+};
+
+static int make_node(struct making *m)
+{
+	const struct object_spec *spec = m->spec;
+
+	switch (spec->mode & S_IFMT) {
+	case S_IFREG:
+		m->fd = neg_errno(openat(m->dir_fd, m->name,
+					 spec->open_flags | O_CREAT | O_EXCL |
+						 O_NOFOLLOW | O_CLOEXEC,
+					 spec->mode & 07777));
+		return m->fd < 0 ? m->fd : 0;
+	case S_IFDIR:
+		return neg_errno(mkdirat(m->dir_fd, m->name, spec->mode & 07777));
+	case S_IFLNK:
+		return neg_errno(symlinkat(spec->target, m->dir_fd, m->name));
+	case S_IFCHR:
+	case S_IFBLK:
+	case S_IFIFO:
+	case S_IFSOCK:
+		return neg_errno(mknodat(m->dir_fd, m->name, spec->mode, spec->rdev));
+	default:
+		return -EINVAL;
+	}
+}
+
+static int look(struct making *m)
+{
+	const unsigned mask = STATX_BASIC_STATS | STATX_BTIME;
+
+	if (m->fd >= 0)
+		return neg_errno(statx(m->fd, "", AT_EMPTY_PATH, mask, &m->stx));
+	return neg_errno(statx(m->dir_fd, m->name, AT_SYMLINK_NOFOLLOW, mask, &m->stx));
+}
+
+static int change_owner(struct making *m, uid_t uid, gid_t gid)
+{
+	int r;
+
+	if (m->fd >= 0)
+		r = neg_errno(fchown(m->fd, uid, gid));
+	else
+		r = neg_errno(fchownat(m->dir_fd, m->name, uid, gid,
+				       AT_SYMLINK_NOFOLLOW));
+	if (r < 0 && workdir_options(m->work)->squashes_owner)
+		return 0;
+	return r;
+}
+
+static int change_mode(struct making *m, mode_t mode)
+{
+	if (m->fd >= 0)
+		return neg_errno(fchmod(m->fd, mode));
+	return neg_errno(fchmodat(m->dir_fd, m->name, mode, AT_SYMLINK_NOFOLLOW));
+}
+
+static bool is_setgid(int dir_fd)
+{
+	struct stat st;
+
+	return fstat(dir_fd, &st) == 0 && (st.st_mode & S_ISGID);
+}
+
+/*
+ * A new object's group is the daemon's, unless the directory gave its own
+ * (setgid bit, or a mount with bsdgroups): then it stays.
+ */
+static bool group_is_ours(const struct making *m)
+{
+	return m->stx.stx_gid == getegid() && !is_setgid(m->dir_fd);
+}
+
+/* Return: 1 if something was changed, 0 if it was right from the start. */
+static int set_owner(struct making *m)
+{
+	const struct object_spec *spec = m->spec;
+	uid_t uid = m->stx.stx_uid != spec->uid ? spec->uid : (uid_t)-1;
+	gid_t gid = m->stx.stx_gid != spec->gid && group_is_ours(m) ? spec->gid :
+								      (gid_t)-1;
+	mode_t mode = m->stx.stx_mode;
+	int r;
+
+	if (uid == (uid_t)-1 && gid == (gid_t)-1)
+		return 0;
+
+	r = change_owner(m, uid, gid);
+	/* Giving a file away takes its suid and sgid bits. */
+	if (r == 0 && (mode & (S_ISUID | S_ISGID)) && !S_ISDIR(mode))
+		r = change_mode(m, mode & 07777);
+	return r < 0 ? r : 1;
+}
+
+static int set_opaque(struct making *m)
+{
+	const struct workdir_options *options = workdir_options(m->work);
+	cleanup_fd int fd = -1;
+	int r;
+
+	r = opaque_set(options->ns, m->dir_fd, m->name);
+	if (!options->aufs_whiteouts)
+		return r;
+
+	/* With AUFS marks the attribute is a courtesy; the file is what counts. */
+	fd = neg_errno(openat(m->dir_fd, m->name, O_RDONLY | O_DIRECTORY |
+			      O_NOFOLLOW | O_CLOEXEC));
+	return fd < 0 ? fd : aufs_set_opaque(fd);
+}
+
+/* What could be taken for a mark when this layer is a lower one some day. */
+static int set_literal(struct making *m)
+{
+	if (!S_ISREG(m->spec->mode))
+		return 0;
+	return aufs_set_literal(workdir_options(m->work)->ns, m->dir_fd, m->name);
+}
+
+static void unmake(struct making *m)
+{
+	if (m->fd >= 0)
+		close(m->fd);
+	m->fd = -1;
+	(void)unlinkat(m->dir_fd, m->name, S_ISDIR(m->spec->mode) ? AT_REMOVEDIR : 0);
+}
+
+/* Complete, under @m's directory and name, with nothing left if it fails. */
+static int make(struct making *m, const char *final_name)
+{
+	bool is_changed;
+	int r;
+
+	r = make_node(m);
+	if (r < 0)
+		return r;
+
+	r = look(m);
+	if (r == 0)
+		r = set_owner(m);
+	is_changed = r > 0 || m->spec->opaque || aufs_is_name(final_name);
+	if (r >= 0 && m->spec->opaque)
+		r = set_opaque(m);
+	if (r >= 0 && aufs_is_name(final_name))
+		r = set_literal(m);
+	if (r >= 0 && is_changed)
+		r = look(m);
+	if (r < 0)
+		unmake(m);
+	return r < 0 ? r : 0;
+}
+
+/* What an upper directory passes on to what is made in it. */
+struct inheritance {
+	bool setgid;
+	gid_t gid;
+	ssize_t acl_length;	/* 0: no default ACL */
+	char acl[ACL_MAX];
+};
+
+static int inheritance_of(struct workdir *work, int upper_dir_fd,
+			  struct inheritance *ret)
+{
+	struct stat st;
+
+	if (fstat(upper_dir_fd, &st) < 0)
+		return -errno;
+	ret->setgid = st.st_mode & S_ISGID;
+	ret->gid = st.st_gid;
+	ret->acl_length = 0;
+
+	if (layer_traits(workdir_upper(work))->has_acls) {
+		ssize_t n = xattr_get_at(upper_dir_fd, "", ACL_DEFAULT, ret->acl,
+					 sizeof(ret->acl));
+
+		if (n < 0 && n != -ENODATA && n != -EOPNOTSUPP)
+			return n;
+		ret->acl_length = n > 0 ? n : 0;
+	}
+	return 0;
+}
+
+static int dress_stand_in(int dir_fd, const char *name, const struct inheritance *from)
+{
+	int r = 0;
+
+	if (from->setgid) {
+		r = neg_errno(fchownat(dir_fd, name, (uid_t)-1, from->gid,
+				       AT_SYMLINK_NOFOLLOW));
+		if (r == 0)
+			r = neg_errno(fchmodat(dir_fd, name, 02700, 0));
+	}
+	if (r == 0 && from->acl_length)
+		r = xattr_set_at(dir_fd, name, ACL_DEFAULT, from->acl,
+				 from->acl_length, 0);
+	return r;
+}
+
+/*
+ * A directory in the work directory that passes on what the upper one would.
+ * Return: its descriptor; *ret_name is set as soon as there is one to remove.
+ */
+static int make_stand_in(struct workdir *work, const struct inheritance *from,
+			 char ret_name[TEMP_NAME_SIZE])
+{
+	char name[TEMP_NAME_SIZE];
+	int r;
+
+	workdir_temp_name(work, name);
+	if (mkdirat(workdir_fd(work), name, 0700) < 0)
+		return -errno;
+	memcpy(ret_name, name, sizeof(name));
+	/* The umask in force may have taken the owner's bits. */
+	if (umask_now & 0700 && fchmodat(workdir_fd(work), name, 0700, 0) < 0)
+		return -errno;
+
+	r = dress_stand_in(workdir_fd(work), name, from);
+	if (r < 0)
+		return r;
+	return neg_errno(openat(workdir_fd(work), name, O_RDONLY | O_DIRECTORY |
+				O_NOFOLLOW | O_CLOEXEC));
+}
+
+/* A directory cannot be renamed over a whiteout: they change places. */
+static int show_dir(struct making *m, int upper_dir_fd, const char *name)
+{
+	int r = neg_errno(renameat2(m->dir_fd, m->name, upper_dir_fd, name,
+				    RENAME_EXCHANGE));
+
+	if (r == 0)
+		(void)unlinkat(m->dir_fd, m->name, 0);
+	if (r != -EINVAL && r != -ENOENT)
+		return r;
+
+	/* No such call, or no whiteout at the name but an AUFS mark beside it. */
+	r = whiteout_clear(m->work, upper_dir_fd, name);
+	return r < 0 ? r : neg_errno(renameat(m->dir_fd, m->name, upper_dir_fd, name));
+}
+
+static int show(struct making *m, int upper_dir_fd, const char *name)
+{
+	int r;
+
+	if (S_ISDIR(m->spec->mode))
+		r = show_dir(m, upper_dir_fd, name);
+	else
+		r = neg_errno(renameat(m->dir_fd, m->name, upper_dir_fd, name));
+	if (r == 0 && workdir_options(m->work)->aufs_whiteouts)
+		r = whiteout_clear(m->work, upper_dir_fd, name);
+	return r;
+}
+
+static int make_and_show(struct making *m, int upper_dir_fd, const char *name)
+{
+	int r = make(m, name);
+
+	if (r < 0)
+		return r;
+	r = show(m, upper_dir_fd, name);
+	if (r < 0)
+		unmake(m);
+	return r;
+}
+
+static int make_over_whiteout(struct making *m, int upper_dir_fd, const char *name)
+{
+	char stand_in[TEMP_NAME_SIZE] = "";
+	char temp[TEMP_NAME_SIZE];
+	struct inheritance from;
+	cleanup_fd int dir_fd = -1;
+	int r;
+
+	r = inheritance_of(m->work, upper_dir_fd, &from);
+	if (r < 0)
+		return r;
+
+	workdir_temp_name(m->work, temp);
+	m->name = temp;
+	m->dir_fd = workdir_fd(m->work);
+	if (from.setgid || from.acl_length) {
+		m->dir_fd = dir_fd = make_stand_in(m->work, &from, stand_in);
+		r = dir_fd < 0 ? dir_fd : 0;
+	}
+
+	if (r == 0)
+		r = make_and_show(m, upper_dir_fd, name);
+	if (*stand_in)
+		workdir_remove(m->work, stand_in);
+	m->dir_fd = upper_dir_fd;
+	m->name = name;
+	/* The renames changed ctime. */
+	return r < 0 ? r : look(m);
+}
+
+int object_create(struct workdir *work, int upper_dir_fd, const char *name,
+		  const struct object_spec *spec, int *ret_fd,
+		  struct statx *ret_stx)
+{
+	struct making m = {
+		.work = work,
+		.spec = spec,
+		.dir_fd = upper_dir_fd,
+		.name = name,
+		.fd = -1,
+	};
+	int r;
+
+	if (S_ISCHR(spec->mode) && spec->rdev == 0)
+		return -EPERM;
+	/* Where marks are files, their names are not for clients. */
+	if (workdir_options(work)->aufs_whiteouts && aufs_is_name(name))
+		return -EINVAL;
+
+	r = thread_umask(spec->umask);
+	if (r == 0 && spec->over_whiteout)
+		r = make_over_whiteout(&m, upper_dir_fd, name);
+	else if (r == 0)
+		r = make(&m, name);
+	if (r < 0)
+		return r;
+
+	if (ret_stx)
+		*ret_stx = m.stx;
+	if (ret_fd)
+		*ret_fd = m.fd;
+	else if (m.fd >= 0)
+		close(m.fd);
+	return 0;
+}
