@@ -20,6 +20,7 @@
 #include "common/cleanup.h"
 #include "common/errors.h"
 #include "common/log.h"
+#include "launcher/channel.h"
 #include "launcher/hooks.h"
 #include "launcher/limits_apply.h"
 #include "launcher/paths.h"

@@ -98,11 +98,13 @@ static int copy_file(const char *from, int root_fd, const char *to)
 static int copy_tool(const char *path, int root_fd)
 {
 	struct opt_list closure = { 0 };
+	cleanup_free char *target = NULL;
 	int r = elf_closure(path, &closure);
 
+	if (r >= 0 && asprintf(&target, "bin%s", strrchr(path, '/')) < 0)
+		r = -ENOMEM;
 	for (size_t i = 0; r >= 0 && i < closure.count; i++)
-		r = copy_file(closure.items[i], root_fd,
-			      i ? closure.items[i] : strrchr(path, '/'));
+		r = copy_file(closure.items[i], root_fd, i ? closure.items[i] : target);
 	opt_list_done(&closure);
 	return r;
 }
@@ -119,7 +121,7 @@ static int copy_host_tools(int root_fd)
 		/* Where it is busybox's again there is nothing to gain. */
 		if (!real || elf_is_static(real) != 0)
 			continue;
-		r = copy_tool(path, bin);
+		r = copy_tool(path, root_fd);
 		/* A tool whose libraries cannot be found is left to busybox. */
 		if (r == -ENOENT)
 			(void)unlinkat(bin, host_tools[i], 0);

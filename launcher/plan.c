@@ -69,7 +69,7 @@ struct plan *plan_free(struct plan *plan)
 	for (int i = 0; i < NS_COUNT; i++)
 		free(plan->ns[i].path);
 	for (size_t i = 0; i < plan->device_count; i++)
-		free(plan->devices[i].path);
+		free((char *)plan->devices[i].path);
 	free(plan->devices);
 	opt_list_done(&plan->rootfs.lowers);
 	free(plan->rootfs.upper);

@@ -87,7 +87,7 @@ struct plan_mount {
 };
 
 struct plan_device {
-	char *path;		/* inside the container: "/dev/fuse" */
+	const char *path;	/* inside the container: "/dev/fuse"; owned in a plan */
 	mode_t type;		/* S_IFCHR, S_IFBLK, S_IFIFO */
 	unsigned major, minor;
 	mode_t mode;

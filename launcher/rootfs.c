@@ -77,7 +77,7 @@ static int mount_union(const struct plan_rootfs *p, const char *upper, const cha
 {
 	cleanup_free char *program = daemon_find("nacre-unionfs");
 	cleanup_free char *options = rootfs_union_options(&p->lowers, upper, work);
-	char *argv[] = { program, "-f", "-o", options, (char *)mountpoint, NULL };
+	const char *argv[] = { program, "-f", "-o", options, mountpoint, NULL };
 	cleanup_fd int fd = -1;
 	int r;
 
@@ -89,7 +89,7 @@ static int mount_union(const struct plan_rootfs *p, const char *upper, const cha
 	if (!options || !root->mountpoint)
 		return fault_set(f, -ENOMEM, "cannot mount the root");
 
-	r = daemon_start_child(program, argv, s, &root->daemon, f);
+	r = daemon_start_child(program, (char *const *)argv, s, &root->daemon, f);
 	if (r < 0) {
 		free(take_ptr(root->mountpoint));
 		return r;

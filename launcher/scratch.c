@@ -12,21 +12,19 @@
 #include "common/errors.h"
 #include "launcher/paths.h"
 
-static char *print_path(const char *format, const char *a, const char *b)
-	__attribute__((format(printf, 1, 0)));
-
-static char *print_path(const char *format, const char *a, const char *b)
+/* NULL in, NULL out: the last caller looks. */
+static char *join(const char *dir, const char *infix, const char *name)
 {
 	char *path;
 
-	return asprintf(&path, format, a, b) < 0 ? NULL : path;
+	return !dir || asprintf(&path, "%s%s%s", dir, infix, name) < 0 ? NULL : path;
 }
 
 static void vanishing_paths(struct scratch *s, const char *data, const char *id)
 {
-	s->vanishes = print_path("%s/scratch/%s", data, id);
-	s->upper = s->vanishes ? print_path("%s/%s", s->vanishes, "upper") : NULL;
-	s->work = s->vanishes ? print_path("%s/%s", s->vanishes, "work") : NULL;
+	s->vanishes = join(data, "/scratch/", id);
+	s->upper = join(s->vanishes, "/", "upper");
+	s->work = join(s->vanishes, "/", "work");
 }
 
 /*
@@ -49,8 +47,9 @@ static void given_paths(struct scratch *s, const char *upper)
 		return;
 
 	*slash = '\0';
-	s->vanishes = print_path("%s/.%s.nacre-work", parent, slash + 1);
-	s->work = s->vanishes ? print_path("%s/%s", s->vanishes, "work") : NULL;
+	if (asprintf(&s->vanishes, "%s/.%s.nacre-work", parent, slash + 1) < 0)
+		s->vanishes = NULL;
+	s->work = join(s->vanishes, "/", "work");
 }
 
 int scratch_paths(const struct plan_rootfs *root, const char *data, const char *id,
