@@ -110,7 +110,7 @@ START_TEST(an_object_is_as_if_the_caller_had_made_it)
 	char name[16];
 
 	for (int p = 0; p < COUNT(parents); p++) {
-		disk_run("rm -rf %s/upper/* %s/native; setfacl -b %s/upper; chmod 0755 %s/upper; mkdir %s/native",
+		disk_run("rm -rf %s/upper/* %s/native; setfacl -b %s/upper; chmod 00755 %s/upper; mkdir %s/native",
 			 d.path, d.path, d.path, d.path, d.path);
 		disk_run("cd %s/upper && %s", d.path, parents[p]);
 		disk_run("cd %s/native && %s", d.path, parents[p]);
