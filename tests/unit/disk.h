@@ -46,7 +46,8 @@ static int disk_try(const char *format, ...)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 255;
 }
 
-#define disk_run(...) ck_assert_int_eq(disk_try(__VA_ARGS__), 0)
+#define disk_run(...)                                                          \
+	ck_assert_msg(disk_try(__VA_ARGS__) == 0, "a command failed: see above")
 
 static void disk_end(void)
 {
@@ -98,7 +99,7 @@ __attribute__((unused)) static void disk_begin(const char *fs)
 /* One more filesystem, a tmpfs with limits; gone with the namespace. */
 __attribute__((unused)) static void disk_small(const char *name, const char *options)
 {
-	disk_run("mkdir %s/%s && mount -t tmpfs -o %s tmpfs %s/%s", disk_root, name,
+	disk_run("mkdir -p %s/%s && mount -t tmpfs -o %s tmpfs %s/%s", disk_root, name,
 		 options, disk_root, name);
 }
 
