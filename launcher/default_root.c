@@ -23,7 +23,7 @@
 #include "launcher/tree.h"
 
 /* Raised when the layout below changes, so that old ones are not used. */
-#define ROOT_VERSION 1
+#define ROOT_VERSION 2
 
 static const char *const directories[] = {
 	"bin", "dev", "etc", "proc", "root", "run", "sbin", "sys", "tmp", "usr/bin",
@@ -37,8 +37,14 @@ static const struct { const char *path, *text; } files[] = {
 	{ "etc/hosts", "127.0.0.1 localhost\n::1 localhost\n" },
 };
 
-/* What reads /proc where busybox's own asks sysinfo(2); nproc asks for the cpuset. */
-static const char *const host_tools[] = { "free", "top", "ps", "uptime", "vmstat", "nproc" };
+/*
+ * What reads /proc where busybox's own asks sysinfo(2); nproc asks for the
+ * cpuset. The shell comes with them, for busybox's runs its own commands first,
+ * wherever PATH leads.
+ */
+static const char *const host_tools[] = {
+	"free", "nproc", "ps", "sh", "top", "uptime", "vmstat",
+};
 
 static char *find_in_path(const char *name)
 {
