@@ -13,14 +13,16 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <sys/uio.h>
 
-#include "common/cleanup.h"
+#include "common/crash.h"
 #include "common/errors.h"
 #include "common/fuse_kernel.h"
+#include "common/keep.h"
 #include "common/log.h"
 #include "common/negotiate.h"
 #include "common/ready.h"
@@ -29,6 +31,7 @@
 enum {
 	EXIT_GONE = 0,		/* the mount is gone */
 	EXIT_BROKEN = 1,
+	EXIT_PAUSED = 3,	/* another worker was wanted */
 	THREADS_MAX = 64,
 	SPIN_DEFAULT_US = 30,
 };
@@ -368,12 +371,14 @@ static int negotiate_again(struct session *s)
 	return -EPROTO;
 }
 
-/* Tells the holder. Whoever waits gets the terminal back, so we drop it. */
+/* Tells the holder. Whoever waits for the first one gets the terminal back, so
+ * we drop it. */
 static void announce(struct session *s)
 {
-	if (!s->config->foreground)
+	if (session_generation(s) == 0 && !s->config->foreground)
 		ready_drop_stdio();
-	(void)eventfd_write(s->serving_fd, 1);	/* cannot fail: it is new */
+	atomic_store(&s->record->phase, RECORD_SERVING);
+	(void)eventfd_write(s->serving_fd, 1);	/* fails only at 2^64 */
 }
 
 /* What the dead worker had in hand comes again, or must be answered now. */
@@ -403,12 +408,8 @@ static int take_up(struct session *s)
 	unsigned count;
 	int r;
 
-	if (session_generation(s) == 0) {
-		r = negotiate_first(s);
-		if (r == 0)
-			announce(s);
-		return r;
-	}
+	if (session_generation(s) == 0)
+		return negotiate_first(s);
 
 	count = record_adopt(s->record, lost);
 	r = negotiate_again(s);
@@ -448,10 +449,22 @@ static int work(struct session *s, void *userdata)
 
 	r = take_up(s);
 	if (r == 0) {
-		atomic_store(&s->record->phase, RECORD_SERVING);
+		announce(s);
 		serve_with_threads(s);
 	}
 	return r;
+}
+
+/*
+ * Not stop(): the mount and its state are there for another one. What is in
+ * memory may be in use by threads of the file system, so it is left to the end
+ * of the process.
+ */
+static _Noreturn void end_paused(struct session *s, void *userdata)
+{
+	if (s->service->pause)
+		s->service->pause(userdata);
+	_exit(EXIT_PAUSED);
 }
 
 int session_work(struct session *s)
@@ -464,12 +477,17 @@ int session_work(struct session *s)
 	r = tie_to_holder(s);
 	if (r == 0)
 		r = -pthread_key_create(&slot_key, give_slot);
+	crash_watch(s->crash_fd);
+	if (session_generation(s) > 0)
+		keep_adopt(s);
 	if (r == 0)
 		r = s->service->start(s, s->context, &userdata);
 	if (r < 0)
 		return EXIT_BROKEN;
 
 	r = work(s, userdata);
+	if (r == 0 && !fuse_session_exited(s->fuse))
+		end_paused(s, userdata);
 	if (s->service->stop)
 		s->service->stop(userdata);
 	if (s->fuse)
