@@ -109,6 +109,11 @@ static void close_on_exec(int fd)
 	(void)fcntl(fd, F_SETFD, FD_CLOEXEC);
 }
 
+bool session_is_handover(void)
+{
+	return getenv(VARIABLE);
+}
+
 enum handover_mode handover_find(struct session *s)
 {
 	const char *value = getenv(VARIABLE);

@@ -113,6 +113,15 @@ int session_run(const struct session_config *config,
 		const struct session_service *service, void *context);
 
 /**
+ * session_is_handover() - whether this process was executed to go on with a
+ *	mount of an older version
+ *
+ * For what a program does before session_run() and may not do twice: a lock
+ * that it takes then is still held by the holder.
+ */
+bool session_is_handover(void);
+
+/**
  * session_want() - ask the kernel for a feature; only inside init()
  *
  * Return: true if the kernel offers it, and it is now asked for.
