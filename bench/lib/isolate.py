@@ -67,6 +67,8 @@ def _become_init():
     _check(libc.mount(b"none", b"/", None, MS_REC_PRIVATE, None),
            "make mounts private")
     _check(libc.mount(b"proc", b"/proc", b"proc", 0, None), "mount /proc")
+    # Sockets and states of other runs, and of the host's daemons, stay apart.
+    _check(libc.mount(b"none", b"/run", b"tmpfs", 0, b"mode=755"), "mount /run")
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupted)
 
