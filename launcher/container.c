@@ -149,6 +149,8 @@ static int make_scratch(struct container *c, struct fault *f)
 	r = c->state->scratch ? state_save(&c->dir, c->state, f) : -ENOMEM;
 	if (r >= 0)
 		r = scratch_make(&c->scratch, f);
+	if (r >= 0)
+		r = scratch_add_mountpoints(c->plan, &c->scratch, f);
 	if (r < 0)
 		(void)tree_remove_path(c->scratch.vanishes);
 	return r;
@@ -259,6 +261,8 @@ static int prepare(struct container *c, struct fault *f)
 {
 	c->child.root_fd = take_fd(&c->rootfs.tree_fd);
 	c->child.supervised = c->supervised;
+	c->child.title = c->title;
+	c->child.title_size = c->title_size;
 	return prepare_child(&c->child, c->group, c->layout, f);
 }
 

@@ -27,6 +27,8 @@ struct container {
 	const char *state_root;		/* NULL: the default */
 	bool supervised;		/* nacre stays, and the container ends with it */
 	bool timing;			/* print what each stage took, as JSON */
+	char *title;			/* see struct child */
+	size_t title_size;
 	const char *console_socket;	/* where the terminal is sent to, or NULL */
 	/* Filled by the stages. */
 	unsigned stages_done;

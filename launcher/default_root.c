@@ -23,7 +23,7 @@
 #include "launcher/tree.h"
 
 /* Raised when the layout below changes, so that old ones are not used. */
-#define ROOT_VERSION 1
+#define ROOT_VERSION 2
 
 static const char *const directories[] = {
 	"bin", "dev", "etc", "proc", "root", "run", "sbin", "sys", "tmp", "usr/bin",
@@ -38,7 +38,11 @@ static const struct { const char *path, *text; } files[] = {
 };
 
 /* What reads /proc where busybox's own asks sysinfo(2); nproc asks for the cpuset. */
-static const char *const host_tools[] = { "free", "top", "ps", "uptime", "vmstat", "nproc" };
+static const char *const host_tools[] = {
+	"free", "top", "ps", "uptime", "vmstat", "nproc",
+	/* busybox's shell would run busybox's commands, whatever is in PATH. */
+	"sh", "bash",
+};
 
 static char *find_in_path(const char *name)
 {
