@@ -42,7 +42,7 @@ int idmap_add(struct idmap *map, uint32_t from, uint32_t to, uint32_t count)
 	return 0;
 }
 
-/* One number of the text, and the colon after it if there is one. */
+/* One number of the text, and the colon after it if something follows that. */
 static bool next_number(const char **text, uint32_t *ret)
 {
 	unsigned long long n;
@@ -51,7 +51,7 @@ static bool next_number(const char **text, uint32_t *ret)
 	if (!isdigit((unsigned char)**text))
 		return false;
 	n = strtoull(*text, &end, 10);
-	if (n > UINT32_MAX || (*end && *end != ':'))
+	if (n > UINT32_MAX || (*end && (*end != ':' || !end[1])))
 		return false;
 
 	*text = *end ? end + 1 : end;

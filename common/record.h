@@ -75,7 +75,9 @@ struct record {
 	_Atomic uint32_t generation;
 	_Atomic uint32_t phase;		/* enum record_phase */
 	_Atomic uint32_t crashed;	/* the last death was a crash, not a kill */
+	_Atomic uint32_t stopping;	/* take no more requests, and end */
 	uint32_t init_bytes;
+	uint32_t unused;
 	uint64_t offered;		/* INIT flags of the kernel, 64 of them */
 	_Atomic uint64_t granted;	/* those that our reply asked for */
 	uint32_t minor;			/* the kernel's protocol minor */

@@ -19,14 +19,20 @@ static void say_no_start(const char *what, int error)
 		  what, strerror(error));
 }
 
+static int new_eventfd(int *ret_fd)
+{
+	*ret_fd = neg_errno(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+	return *ret_fd < 0 ? *ret_fd : 0;
+}
+
 static int prepare(struct session *s)
 {
 	int r = record_new(s->config->state_bytes, &s->state_fd, &s->record);
 
-	if (r == 0) {
-		s->serving_fd = neg_errno(eventfd(0, EFD_CLOEXEC));
-		r = s->serving_fd < 0 ? s->serving_fd : 0;
-	}
+	if (r == 0)
+		r = new_eventfd(&s->serving_fd);
+	if (r == 0)
+		r = new_eventfd(&s->stop_fd);
 	if (r < 0)
 		say_no_start("set up the mount's state", -r);
 	return r;
@@ -37,6 +43,8 @@ static void release(struct session *s)
 	record_unmap(s->record);
 	if (s->serving_fd >= 0)
 		close(s->serving_fd);
+	if (s->stop_fd >= 0)
+		close(s->stop_fd);
 	if (s->state_fd >= 0)
 		close(s->state_fd);
 	if (s->device_fd >= 0)
@@ -67,6 +75,7 @@ int session_run(const struct session_config *config,
 	struct session s = {
 		.config = &c, .service = service, .context = context,
 		.device_fd = -1, .state_fd = -1, .serving_fd = -1,
+		.stop_fd = -1,
 	};
 	int tell_fd = -1;
 	int r;

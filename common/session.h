@@ -47,6 +47,8 @@ struct session_config {
 	unsigned threads;	   /* worker threads; 0: one per core, at least 2 */
 	unsigned max_read_bytes;   /* 0: the kernel's default */
 	size_t state_bytes;	   /* size of the state memfd; 0: none */
+	int spin_us;		   /* wait this long for the next request without
+				      sleeping; 0: as measured best; < 0: never */
 };
 
 struct session_service {
@@ -58,8 +60,8 @@ struct session_service {
 	 * @context:	what was given to session_run()
 	 * @ret_userdata: what fuse_req_userdata() will return
 	 *
-	 * No thread but the caller's runs yet. Return: 0 or -errno; the
-	 * function has logged why.
+	 * No thread but the caller's runs yet; the working directory is "/".
+	 * Return: 0 or -errno; the function has logged why.
 	 */
 	int (*start)(struct session *s, void *context, void **ret_userdata);
 

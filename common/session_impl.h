@@ -3,6 +3,7 @@
 #pragma once
 
 #include "common/mount.h"
+#include "common/receive.h"
 #include "common/record.h"
 #include "common/session.h"
 
@@ -14,12 +15,14 @@ struct session {
 	int device_fd;		/* owned */
 	int state_fd;		/* owned */
 	int serving_fd;		/* owned, an eventfd: the first INIT is answered */
+	int stop_fd;		/* owned, an eventfd: see record.stopping */
 	pid_t holder;
 	int oom_score_adj;	/* what the worker should have; see holder.c */
 	struct record *record;	/* owned mapping */
 
 	/* The rest belongs to the worker. */
 	struct fuse_session *fuse;
+	struct receive receive;
 	struct fuse_conn_info *conn;	/* only inside init() */
 	uint64_t wanted;		/* INIT flags beyond libfuse's */
 	unsigned stack_depth;

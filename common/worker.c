@@ -5,7 +5,7 @@
  * How it works. libfuse decodes requests and encodes replies; receiving,
  * sending, threads and the end are ours. The main thread negotiates alone, and
  * becomes one of the serving threads afterwards. Everything that leaves goes
- * through send_reply(), everything that comes through receive().
+ * through send_reply(), everything that comes through receive.c.
  */
 #include "config.h"
 
@@ -30,6 +30,7 @@ enum {
 	EXIT_GONE = 0,		/* the mount is gone */
 	EXIT_BROKEN = 1,
 	THREADS_MAX = 64,
+	SPIN_DEFAULT_US = 30,
 };
 
 /*
@@ -122,7 +123,7 @@ static ssize_t send_reply(int fd, struct iovec *iov, int count, void *userdata)
 
 static ssize_t receive(int fd, void *buf, size_t size, void *userdata)
 {
-	return read(fd, buf, size);
+	return receive_read(&serving->receive, buf, size);
 }
 
 /* Only large replies to READ: the kernel may ask for those as often as it likes,
@@ -136,16 +137,16 @@ static ssize_t splice_reply(int from, off_t *from_at, int to, off_t *to_at,
 	return n;
 }
 
-static ssize_t splice_receive(int from, off_t *from_at, int to, off_t *to_at,
+static ssize_t splice_request(int from, off_t *from_at, int to, off_t *to_at,
 			      size_t bytes, unsigned flags, void *userdata)
 {
-	return splice(from, from_at, to, to_at, bytes, flags);
+	return receive_splice(&serving->receive, to, bytes, flags);
 }
 
 static const struct fuse_custom_io hooks = {
 	.writev = send_reply,
 	.read = receive,
-	.splice_receive = splice_receive,
+	.splice_receive = splice_request,
 	.splice_send = splice_reply,
 };
 
@@ -272,14 +273,19 @@ static void work_on(struct session *s, const struct fuse_buf *buf)
 	record_end(slot);
 }
 
-/* Returns when the mount is gone. */
+static bool is_stopping(const struct session *s)
+{
+	return atomic_load_explicit(&s->record->stopping, memory_order_relaxed);
+}
+
+/* Returns when the mount is gone, or another worker is to take over. */
 static void *serve(void *session)
 {
 	struct session *s = session;
 	struct fuse_buf buf = { 0 };
 	int r;
 
-	while (!fuse_session_exited(s->fuse)) {
+	while (!fuse_session_exited(s->fuse) && !is_stopping(s)) {
 		r = fuse_session_receive_buf(s->fuse, &buf);
 		if (r > 0) {
 			work_on(s, &buf);
@@ -289,6 +295,7 @@ static void *serve(void *session)
 			_exit(EXIT_BROKEN);	/* one thread less is no service */
 		}
 	}
+	receive_thread_done(&s->receive);
 	free(buf.mem);
 	return NULL;
 }
@@ -418,11 +425,22 @@ static int tie_to_holder(const struct session *s)
 	return getppid() == s->holder ? 0 : -ESRCH;
 }
 
+static unsigned spin_us(const struct session *s)
+{
+	int configured = s->config->spin_us;
+
+	if (configured == 0)
+		return SPIN_DEFAULT_US;
+	return configured > 0 ? (unsigned)configured : 0;
+}
+
 static int work(struct session *s, void *userdata)
 {
 	int r;
 
-	s->fuse = make_fuse(s, userdata);
+	r = receive_init(&s->receive, s->device_fd, s->stop_fd, spin_us(s));
+	if (r == 0)
+		s->fuse = make_fuse(s, userdata);
 	if (!s->fuse) {
 		log_error("cannot set up libfuse\nIts own message is above.");
 		return -ENOMEM;

@@ -23,7 +23,9 @@
 #include "launcher/tree.h"
 
 /* Raised when the layout below changes, so that old ones are not used. */
-#define ROOT_VERSION 2
+#define ROOT_VERSION 4
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 static const char *const directories[] = {
 	"bin", "dev", "etc", "proc", "root", "run", "sbin", "sys", "tmp", "usr/bin",
@@ -37,11 +39,20 @@ static const struct { const char *path, *text; } files[] = {
 	{ "etc/hosts", "127.0.0.1 localhost\n::1 localhost\n" },
 };
 
-/* What reads /proc where busybox's own asks sysinfo(2); nproc asks for the cpuset. */
+/*
+ * What reads /proc where busybox's own asks sysinfo(2); nproc asks for the
+ * cpuset. The shell comes with them, for busybox's runs its own commands first,
+ * wherever PATH leads.
+ */
 static const char *const host_tools[] = {
-	"free", "top", "ps", "uptime", "vmstat", "nproc",
-	/* busybox's shell would run busybox's commands, whatever is in PATH. */
-	"sh", "bash",
+	"bash", "free", "nproc", "ps", "sh", "top", "uptime", "vmstat",
+};
+
+/* Those tools ask here what the terminal can do, even if there is none. */
+static const char *const terminfo_dirs[] = { "/lib/terminfo", "/usr/share/terminfo" };
+static const char *const terminals[] = {
+	"d/dumb", "l/linux", "s/screen", "s/screen-256color", "t/tmux",
+	"t/tmux-256color", "v/vt100", "v/vt220", "x/xterm", "x/xterm-256color",
 };
 
 static char *find_in_path(const char *name)
@@ -69,7 +80,7 @@ static char *find_busybox(struct fault *f)
 	if (path && elf_is_static(path) == 1)
 		return path;
 	free(path);
-	for (size_t i = 0; i < sizeof(usual) / sizeof(usual[0]); i++)
+	for (size_t i = 0; i < COUNT(usual); i++)
 		if (elf_is_static(usual[i]) == 1)
 			return strdup(usual[i]);
 	fault_set(f, 0, "there is no static busybox to make a root from\n"
@@ -117,7 +128,7 @@ static int copy_host_tools(int root_fd)
 {
 	cleanup_fd int bin = resolve_open(root_fd, "bin", false);
 
-	for (size_t i = 0; i < sizeof(host_tools) / sizeof(host_tools[0]); i++) {
+	for (size_t i = 0; i < COUNT(host_tools); i++) {
 		cleanup_free char *path = find_in_path(host_tools[i]);
 		cleanup_free char *real = path ? realpath(path, NULL) : NULL;
 		int r;
@@ -130,6 +141,23 @@ static int copy_host_tools(int root_fd)
 		if (r == -ENOENT)
 			(void)unlinkat(bin, host_tools[i], 0);
 		else if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* Terminals that this machine does not describe are left out. */
+static int copy_terminals(int root_fd)
+{
+	for (size_t i = 0; i < COUNT(terminfo_dirs) * COUNT(terminals); i++) {
+		cleanup_free char *path = NULL;
+		int r;
+
+		if (asprintf(&path, "%s/%s", terminfo_dirs[i / COUNT(terminals)],
+			     terminals[i % COUNT(terminals)]) < 0)
+			return -ENOMEM;
+		r = copy_file(path, root_fd, path);
+		if (r < 0 && r != -ENOENT)
 			return r;
 	}
 	return 0;
@@ -175,7 +203,7 @@ static int link_commands(const char *busybox, int root_fd)
 
 static int write_files(int root_fd)
 {
-	for (size_t i = 0; i < sizeof(directories) / sizeof(directories[0]); i++) {
+	for (size_t i = 0; i < COUNT(directories); i++) {
 		int fd = resolve_make_dir(root_fd, directories[i], 0755);
 
 		if (fd < 0)
@@ -184,7 +212,7 @@ static int write_files(int root_fd)
 	}
 	if (fchmodat(root_fd, "tmp", 01777, 0) < 0)
 		return -errno;
-	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+	for (size_t i = 0; i < COUNT(files); i++) {
 		cleanup_fd int fd = neg_errno(openat(root_fd, files[i].path,
 						     O_WRONLY | O_CREAT | O_CLOEXEC, 0644));
 
@@ -204,6 +232,8 @@ static int fill_root(const char *busybox, int root_fd)
 		r = copy_file(busybox, root_fd, "bin/busybox");
 	if (r >= 0)
 		r = copy_host_tools(root_fd);
+	if (r >= 0)
+		r = copy_terminals(root_fd);
 	/* Last: what is there already is not replaced by busybox's. */
 	return r < 0 ? r : link_commands(busybox, root_fd);
 }
@@ -226,7 +256,7 @@ static char *root_name(const char *busybox)
 	char *name;
 
 	add_to_key(busybox, &key);
-	for (size_t i = 0; i < sizeof(host_tools) / sizeof(host_tools[0]); i++) {
+	for (size_t i = 0; i < COUNT(host_tools); i++) {
 		cleanup_free char *path = find_in_path(host_tools[i]);
 
 		add_to_key(path, &key);

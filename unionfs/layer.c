@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/btrfs.h>
 #include <linux/magic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,8 +39,13 @@ static void probe_uuid(int fd, uint8_t uuid[16])
 {
 	struct fs_uuid u = { 0 };
 
+	struct btrfs_ioctl_fs_info_args btrfs = { 0 };
+
 	if (ioctl(fd, IOC_GET_FS_UUID, &u) == 0 && u.length == sizeof(u.bytes))
 		memcpy(uuid, u.bytes, sizeof(u.bytes));
+	/* btrfs has one, but no answer to the common question for it. */
+	else if (ioctl(fd, BTRFS_IOC_FS_INFO, &btrfs) == 0)
+		memcpy(uuid, btrfs.fsid, sizeof(btrfs.fsid));
 }
 
 static bool probe_handles(int fd)
@@ -113,6 +119,7 @@ static int open_private_tree(const char *path)
 	struct mount_attr attr = {
 		.attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOATIME | MOUNT_ATTR_NODEV |
 			    MOUNT_ATTR_NOSUID,
+		.attr_clr = MOUNT_ATTR__ATIME,	/* what it was takes one to set another */
 		.propagation = MS_PRIVATE,
 	};
 	cleanup_fd int tree_fd = neg_errno(open_tree(AT_FDCWD, path, OPEN_TREE_CLONE |

@@ -41,7 +41,7 @@ diff_layer() {
 	local dir=$D/lower/$1
 	mkdir -p "$dir"
 	"$FSOPS" run "$dir" "$2" >"$T/layer.out" || fail "cannot build layer $1"
-	LOWERS+=${LOWERS:+:}$dir
+	LOWERS+=${LOWERS:+:}$1
 }
 
 # diff_lists LIST... - the lower layers, the top one first
@@ -60,6 +60,7 @@ diff_lists() {
 diff_random_layers() {
 	local n lines=150
 	[ "$1" -le 3 ] || lines=40
+	[ "$1" -le 50 ] || lines=8
 	rm -rf "$D/lower"
 	LOWERS=
 	for ((n = 1; n <= $1; n++)); do
@@ -80,13 +81,16 @@ diff_dump_lowers() {
 	done
 }
 
-# diff_mount SIDE BY - mount the upper of SIDE by kernel or by nacre
+# diff_mount SIDE BY - mount the upper of SIDE by kernel or by nacre. The lowers
+# have short names: the kernel takes one page of options.
 diff_mount() {
 	local dir=$D/$1
+	cd "$D/lower"
 	case $2 in
 	kernel) mount_overlay "$dir/merged" "$LOWERS" "$dir/upper" "$dir/work" "$DIFF_KERNEL_OPTIONS" ;;
 	nacre) mount_nacre "$dir/merged" "$LOWERS" "$dir/upper" "$dir/work" "$DIFF_NACRE_OPTIONS" ;;
 	esac || fail "$2 cannot mount the layers of $1"
+	cd /
 }
 
 diff_fresh() {

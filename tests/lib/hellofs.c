@@ -317,6 +317,7 @@ static const struct option options[] = {
 	{ "default-permissions", no_argument, NULL, 'p' },
 	{ "threads", required_argument, NULL, 't' },
 	{ "max-read", required_argument, NULL, 'm' },
+	{ "spin", required_argument, NULL, 's' },
 	{ "writeback", no_argument, NULL, 'w' },
 	{ "fail-start", no_argument, NULL, 'F' },
 	{ "crash-later-starts", no_argument, NULL, 'C' },
@@ -334,6 +335,7 @@ static bool set_option(int c, struct session_config *config, struct hello *h)
 	case 'p': config->default_permissions = true; return true;
 	case 't': config->threads = (unsigned)atoi(optarg); return true;
 	case 'm': config->max_read_bytes = (unsigned)atoi(optarg); return true;
+	case 's': config->spin_us = atoi(optarg); return true;
 	case 'w': h->writeback = true; return true;
 	case 'F': h->fail_start = true; return true;
 	case 'C': h->crash_later_starts = true; return true;

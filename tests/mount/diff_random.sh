@@ -48,4 +48,5 @@ for ((i = 1; i <= 8; i++)); do
 done
 try 101 1 tmpfs
 try 102 20 tmpfs
-try 103 2 ext4
+try 103 250 tmpfs
+try 104 2 ext4
