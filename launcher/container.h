@@ -41,6 +41,8 @@ struct container {
 	struct child child;
 	struct spawn spawn;
 	int pidfd;
+	int view_lock;			/* keeps nacre-procfs until we are registered; -1 */
+	int host_mounts;		/* the mount namespace we came from; -1 */
 	int terminal_fd;		/* the master, when we keep it */
 	bool exec_failed;		/* the command could not be executed */
 };
