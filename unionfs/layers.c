@@ -10,6 +10,7 @@
 
 #include "common/cleanup.h"
 #include "common/errors.h"
+#include "unionfs/override.h"
 
 /* Fills the text and hands the error on. */
 static int fail(struct opt_error *error, int r, const char *format, ...)
@@ -79,6 +80,7 @@ static int open_lower(struct layers *l, const char *path, enum layer_role role,
 
 	traits = *layer_traits(*slot);
 	traits.has_aufs_marks = o->whiteout != WHITEOUT_OVERLAY;
+	traits.override_attr = override_detect(layer_root_fd(*slot));
 	layer_set_traits(*slot, &traits);
 	if (role == LAYER_DATA_ONLY)
 		l->data_count++;
@@ -107,6 +109,25 @@ static int open_lowers(struct layers *l, const struct options *o,
 	return r;
 }
 
+/* Once an upper layer keeps owners so, it does even if the option is forgotten. */
+static int set_up_override(struct layer *upper, const struct options *o,
+			   struct opt_error *error)
+{
+	struct layer_traits traits = *layer_traits(upper);
+	int r;
+
+	traits.override_attr = override_attr(o->xattr_permissions);
+	if (!traits.override_attr)
+		traits.override_attr = override_detect(layer_root_fd(upper));
+	layer_set_traits(upper, &traits);
+
+	r = override_init_root(upper);
+	if (r < 0)
+		return fail(error, r, "upperdir '%s' cannot keep owners in attribute %s: %s\nUse a filesystem with such attributes, or leave out xattr_permissions.",
+			    o->upperdir, traits.override_attr, strerror(-r));
+	return 0;
+}
+
 static int open_upper(struct layers *l, const struct options *o,
 		      struct opt_error *error)
 {
@@ -131,7 +152,7 @@ static int open_upper(struct layers *l, const struct options *o,
 		l->upper = layer_close(l->upper);
 		return 0;
 	}
-	return r < 0 ? fail_workdir(error, r, o) : 0;
+	return r < 0 ? fail_workdir(error, r, o) : set_up_override(l->upper, o, error);
 }
 
 /*
