@@ -51,6 +51,14 @@ struct staged {
 int copy_up_stage(const struct copy_up *c, struct staged *ret_staged);
 
 /**
+ * copy_up_open_source() - open a regular file of a lower layer for reading
+ *
+ * Without moving its access time where that is allowed. Only for what statx(2)
+ * has shown to be a regular file. Return: a descriptor; -errno.
+ */
+int copy_up_open_source(int dir_fd, const char *name);
+
+/**
  * copy_up_publish() - show the copy at @name of an upper directory
  *
  * Nothing may be at @name. The parent's times are put back as they were. With

@@ -4,6 +4,8 @@
  */
 #pragma once
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "unionfs/overlay_xattr.h"
@@ -22,6 +24,9 @@ struct metacopy {
  */
 int metacopy_read(enum overlay_ns ns, int dir_fd, const char *name,
 		  struct metacopy *ret);
+
+/** metacopy_parse() - the mark's value, as metacopy_read() finds it; 1 or -EIO */
+int metacopy_parse(const void *value, size_t length, struct metacopy *ret);
 
 /** metacopy_write() - mark a file; @m NULL for a mark without digest */
 int metacopy_write(enum overlay_ns ns, int dir_fd, const char *name,

@@ -30,12 +30,25 @@ struct origin {
 int origin_of(const struct layer *layer, int dir_fd, const char *name,
 	      struct origin *ret);
 
+/** origin_of_upper() - the same for an object of the upper layer, for the index */
+int origin_of_upper(const struct layer *layer, int dir_fd, const char *name,
+		    struct origin *ret);
+
+/** origin_parse() - a stored value; false, and length 0, if it is not usable */
+bool origin_parse(const void *value, size_t length, struct origin *ret);
+
 /** origin_read() - the record stored at an object; length 0 if none or not usable */
 int origin_read(enum overlay_ns ns, int dir_fd, const char *name, struct origin *ret);
 
 /** origin_write() - store it; 0 also where the object can hold no such attribute */
 int origin_write(enum overlay_ns ns, int dir_fd, const char *name,
 		 const struct origin *origin);
+
+/** origin_read_upper(), origin_write_upper() - the same for attribute "upper" */
+int origin_read_upper(enum overlay_ns ns, int dir_fd, const char *name,
+		      struct origin *ret);
+int origin_write_upper(enum overlay_ns ns, int dir_fd, const char *name,
+		       const struct origin *origin);
 
 /**
  * origin_open() - the object that a record names, if it is in this layer
@@ -47,7 +60,7 @@ int origin_open(const struct layer *layer, const struct origin *origin);
 
 /**
  * origin_ino() - the inode number inside a record, where the handle type holds
- *	one in a known form (ext4, xfs, btrfs, tmpfs), without opening anything
+ *	one in a known form (ext4, xfs, btrfs), without opening anything
  *
  * Return: true and *@ret_ino, or false if it must be opened to know.
  */

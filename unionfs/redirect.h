@@ -8,6 +8,9 @@
  */
 #pragma once
 
+#include <stdbool.h>
+#include <stddef.h>
+
 #include "unionfs/overlay_xattr.h"
 
 #define REDIRECT_MAX 4096
@@ -21,7 +24,8 @@
 int redirect_read(enum overlay_ns ns, int dir_fd, const char *name,
 		  char value[REDIRECT_MAX]);
 
-/** redirect_write() - store it; -ERANGE if longer than the kernel's reader takes */
+/** redirect_write() - store it; -ERANGE if longer than the kernel's reader takes;
+ *	-EINVAL if it is not valid */
 int redirect_write(enum overlay_ns ns, int dir_fd, const char *name,
 		   const char *value);
 

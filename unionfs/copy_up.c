@@ -1,0 +1,356 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * How it works. The copy is made in the work directory with a private mode, gets
+ * its data, owner, attributes, mode and times in that order (each of them undoes
+ * or forbids some later-listed one if done after it), is synced, and is then only
+ * renamed. Whatever fails before that removes it.
+ */
+#include "config.h"
+#include "unionfs/copy_up.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "common/errors.h"
+#include "unionfs/copy_data.h"
+#include "unionfs/copy_xattrs.h"
+#include "unionfs/metacopy.h"
+#include "unionfs/redirect.h"
+
+struct job {
+	const struct copy_up *c;
+	struct statx from;	/* of the source */
+	int work_fd;		/* lent */
+	const char *name;	/* of the copy in the work directory */
+	int fd;			/* owned; of the copy if it is a file, else -1 */
+};
+
+static enum overlay_ns job_ns(const struct job *j)
+{
+	return workdir_options(j->c->work)->ns;
+}
+
+static bool is_reg(const struct job *j)
+{
+	return S_ISREG(j->from.stx_mode);
+}
+
+/*
+ * Only called for what statx(2) said is a regular file; O_NONBLOCK keeps the open
+ * from waiting all the same should it have become a fifo since. Lower layers are
+ * not to be touched, not even their access times; who does not own the file must
+ * do without.
+ */
+int copy_up_open_source(int dir_fd, const char *name)
+{
+	const int flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
+	char path[32];
+	int fd;
+
+	if (!*name) {
+		snprintf(path, sizeof(path), "/proc/self/fd/%d", dir_fd);
+		fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOATIME);
+		if (fd < 0 && errno == EPERM)
+			fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+		return neg_errno(fd);
+	}
+
+	fd = openat(dir_fd, name, flags | O_NOATIME);
+	if (fd < 0 && errno == EPERM)
+		fd = openat(dir_fd, name, flags);
+	return neg_errno(fd);
+}
+
+static int check_is_file(int fd)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	return S_ISREG(st.st_mode) ? 0 : -EIO;
+}
+
+static int make_symlink(struct job *j)
+{
+	char target[PATH_MAX + 1];
+	ssize_t n = readlinkat(j->c->from_dir_fd, j->c->from_name, target,
+			       sizeof(target));
+
+	if (n < 0)
+		return -errno;
+	if (n == sizeof(target))
+		return -ENAMETOOLONG;
+	target[n] = '\0';
+	return neg_errno(symlinkat(target, j->work_fd, j->name));
+}
+
+/* With a mode that lets its owner set everything else, whatever the umask. */
+static int make_node(struct job *j)
+{
+	mode_t type = j->from.stx_mode & S_IFMT;
+
+	switch (type) {
+	case S_IFREG:
+		j->fd = neg_errno(openat(j->work_fd, j->name,
+					 O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW |
+						 O_CLOEXEC, 0600));
+		return j->fd < 0 ? j->fd : neg_errno(fchmod(j->fd, 0600));
+	case S_IFDIR:
+		if (mkdirat(j->work_fd, j->name, 0700) < 0)
+			return -errno;
+		return neg_errno(fchmodat(j->work_fd, j->name, 0700,
+					  AT_SYMLINK_NOFOLLOW));
+	case S_IFLNK:
+		return make_symlink(j);
+	default:
+		return neg_errno(mknodat(j->work_fd, j->name, type | 0600,
+					 makedev(j->from.stx_rdev_major,
+						 j->from.stx_rdev_minor)));
+	}
+}
+
+static int copy_file_data(struct job *j)
+{
+	const struct copy_cancel cancel = { j->c->is_cancelled, j->c->cancel_arg };
+	cleanup_fd int own_fd = -1;
+	int from_fd = j->c->data_fd;
+	int r;
+
+	if (from_fd < 0)
+		from_fd = own_fd = copy_up_open_source(j->c->from_dir_fd,
+						       j->c->from_name);
+	if (from_fd < 0)
+		return from_fd;
+	r = check_is_file(from_fd);
+	return r < 0 ? r : copy_data(from_fd, j->fd, j->from.stx_size, &cancel);
+}
+
+static int set_data(struct job *j)
+{
+	if (!is_reg(j))
+		return 0;
+
+	switch (j->c->data) {
+	case COPY_UP_DATA:
+		return copy_file_data(j);
+	case COPY_UP_METACOPY:
+		return neg_errno(ftruncate(j->fd, j->from.stx_size));
+	case COPY_UP_NO_DATA:
+		return 0;
+	}
+	return -EINVAL;
+}
+
+static int set_owner(struct job *j)
+{
+	int r = neg_errno(fchownat(j->work_fd, j->name, j->from.stx_uid,
+				   j->from.stx_gid, AT_SYMLINK_NOFOLLOW));
+
+	if (r < 0 && workdir_options(j->c->work)->squashes_owner)
+		return 0;
+	return r;
+}
+
+static int set_mode(struct job *j)
+{
+	mode_t mode = j->from.stx_mode & 07777;
+
+	if (S_ISLNK(j->from.stx_mode))
+		return 0;
+	if (j->fd >= 0)
+		return neg_errno(fchmod(j->fd, mode));
+	return neg_errno(fchmodat(j->work_fd, j->name, mode, AT_SYMLINK_NOFOLLOW));
+}
+
+static struct timespec timespec_of(const struct statx_timestamp *t)
+{
+	return (struct timespec){ .tv_sec = t->tv_sec, .tv_nsec = t->tv_nsec };
+}
+
+static int set_times(struct job *j)
+{
+	const struct timespec times[2] = {
+		timespec_of(&j->from.stx_atime),
+		timespec_of(&j->from.stx_mtime),
+	};
+
+	return neg_errno(utimensat(j->work_fd, j->name, times, AT_SYMLINK_NOFOLLOW));
+}
+
+static int set_origin(struct job *j)
+{
+	struct origin origin;
+	int r;
+
+	if (!j->c->with_origin)
+		return 0;
+	r = origin_of(j->c->from, j->c->from_dir_fd, j->c->from_name, &origin);
+	if (r < 0 || origin.length == 0)
+		return r;
+	return origin_write(job_ns(j), j->work_fd, j->name, &origin);
+}
+
+/* The overlay's own attributes, which no copied one may overwrite: last. */
+static int set_marks(struct job *j)
+{
+	bool is_metacopy = is_reg(j) && j->c->data == COPY_UP_METACOPY;
+	int r = set_origin(j);
+
+	if (r == 0 && is_metacopy)
+		r = metacopy_write(job_ns(j), j->work_fd, j->name, NULL);
+	if (r == 0 && j->c->redirect && (is_metacopy || S_ISDIR(j->from.stx_mode)))
+		r = redirect_write(job_ns(j), j->work_fd, j->name, j->c->redirect);
+	return r;
+}
+
+/*
+ * A crash must not leave a name whose data never arrived. Attributes alone are
+ * the journal's business, as they are for kernel overlay.
+ */
+static int sync_data(struct job *j)
+{
+	const struct workdir_options *options = workdir_options(j->c->work);
+
+	if (j->fd < 0 || j->c->data != COPY_UP_DATA || j->from.stx_size == 0 ||
+	    options->is_volatile || options->skips_fsync)
+		return 0;
+	return neg_errno(fsync(j->fd));
+}
+
+static int fill(struct job *j)
+{
+	int r = set_data(j);
+
+	if (r == 0)
+		r = set_owner(j);	/* drops capabilities, suid and sgid */
+	if (r == 0)
+		r = copy_xattrs(job_ns(j), j->c->from_dir_fd, j->c->from_name,
+				j->work_fd, j->name);
+	if (r == 0)
+		r = set_marks(j);
+	if (r == 0)
+		r = set_mode(j);	/* may forbid us to write attributes */
+	if (r == 0)
+		r = set_times(j);
+	if (r == 0)
+		r = sync_data(j);
+	return r;
+}
+
+int copy_up_stage(const struct copy_up *c, struct staged *ret_staged)
+{
+	const unsigned mask = STATX_BASIC_STATS | STATX_BTIME;
+	char name[TEMP_NAME_SIZE];
+	struct job j = {
+		.c = c,
+		.work_fd = workdir_fd(c->work),
+		.name = name,
+		.fd = -1,
+	};
+	struct statx stx;
+	int r;
+
+	if (statx(c->from_dir_fd, c->from_name, AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH,
+		  STATX_BASIC_STATS, &j.from) < 0)
+		return -errno;
+
+	workdir_temp_name(c->work, name);
+	r = make_node(&j);
+	if (r == 0)
+		r = fill(&j);
+	if (r == 0)
+		r = neg_errno(statx(j.work_fd, name, AT_SYMLINK_NOFOLLOW, mask, &stx));
+	if (j.fd >= 0)
+		close(j.fd);
+	if (r < 0) {
+		workdir_remove(c->work, name);
+		return r;
+	}
+
+	memcpy(ret_staged->name, name, sizeof(name));
+	ret_staged->stx = stx;
+	return 0;
+}
+
+/* Filesystems without the flag are renamed into under the union's own lock only. */
+static int move_into_place(struct workdir *work, const char *temp, int dir_fd,
+			   const char *name)
+{
+	int r = neg_errno(renameat2(workdir_fd(work), temp, dir_fd, name,
+				    RENAME_NOREPLACE));
+
+	if (r == -EINVAL)
+		r = neg_errno(renameat(workdir_fd(work), temp, dir_fd, name));
+	return r;
+}
+
+/*
+ * Moving a directory changes its "..", for which those without CAP_DAC_OVERRIDE
+ * need to be allowed to write to it.
+ */
+static int move_dir_by_force(struct workdir *work, struct staged *staged,
+			     int dir_fd, const char *name)
+{
+	mode_t mode = staged->stx.stx_mode & 07777;
+	int r;
+
+	r = neg_errno(fchmodat(workdir_fd(work), staged->name, mode | 0700,
+			       AT_SYMLINK_NOFOLLOW));
+	if (r < 0)
+		return r;
+	r = move_into_place(work, staged->name, dir_fd, name);
+	if (r == 0)
+		r = neg_errno(fchmodat(dir_fd, name, mode, AT_SYMLINK_NOFOLLOW));
+	return r;
+}
+
+static int put_times_back(int dir_fd, const struct statx *before)
+{
+	const struct timespec times[2] = {
+		timespec_of(&before->stx_atime),
+		timespec_of(&before->stx_mtime),
+	};
+
+	return neg_errno(utimensat(dir_fd, "", times, AT_EMPTY_PATH));
+}
+
+int copy_up_publish(struct workdir *work, struct staged *staged, int upper_dir_fd,
+		    const char *name)
+{
+	const enum overlay_ns ns = workdir_options(work)->ns;
+	struct statx parent;
+	int r;
+
+	if (statx(upper_dir_fd, "", AT_EMPTY_PATH, STATX_BASIC_STATS, &parent) < 0)
+		return -errno;
+
+	/* The directory now holds something that has an origin elsewhere. */
+	if (layer_traits(workdir_upper(work))->has_xattrs) {
+		r = overlay_xattr_add(ns, upper_dir_fd, "", OVERLAY_IMPURE, "y", 1);
+		if (r < 0)
+			return r;
+	}
+
+	r = move_into_place(work, staged->name, upper_dir_fd, name);
+	if (r == -EACCES && S_ISDIR(staged->stx.stx_mode))
+		r = move_dir_by_force(work, staged, upper_dir_fd, name);
+	if (r < 0)
+		return r;
+	staged->name[0] = '\0';
+
+	/* It is there; a directory whose times moved is no reason to say it is not. */
+	(void)put_times_back(upper_dir_fd, &parent);
+	return 0;
+}
+
+void copy_up_abandon(struct workdir *work, struct staged *staged)
+{
+	if (*staged->name)
+		workdir_remove(work, staged->name);
+	staged->name[0] = '\0';
+}
