@@ -93,7 +93,7 @@ static int add_aufs_name(struct listing *l, struct found *f)
 	if (r == 0)
 		r = aufs_is_mark(l->ns, l->dir_fd, f->name, &f->stx);
 	if (r < 0)
-		return r;
+		return r == -ENOENT ? 0 : r;
 	return r ? add_mark(l, f) : add_entry(l, f, DIRLIST_ENTRY);
 }
 
@@ -103,15 +103,16 @@ static int add_found(struct listing *l, struct found *f)
 
 	if (f->d_type == DT_UNKNOWN || f->d_type == DT_CHR)
 		r = look(l, f);
+	/* Gone since it was listed: somebody else's change, not an error. */
 	if (r < 0)
-		return r;
+		return r == -ENOENT ? 0 : r;
 
 	if (f->d_type == DT_CHR && is_whiteout_device(&f->stx))
 		return add_entry(l, f, DIRLIST_WHITEOUT);
 	if (l->opacity_x && f->d_type == DT_REG) {
 		r = is_xattr_whiteout(l->ns, l->dir_fd, f->name);
 		if (r < 0)
-			return r;
+			return r == -ENOENT ? 0 : r;
 		if (r)
 			return add_entry(l, f, DIRLIST_WHITEOUT);
 	}
@@ -131,8 +132,7 @@ static int add_buffer(struct listing *l, const char *buffer, size_t length)
 		};
 		int r = is_dot(f.name) ? 0 : add_found(l, &f);
 
-		/* Gone since it was listed: somebody else's change, not an error. */
-		if (r < 0 && r != -ENOENT)
+		if (r < 0)
 			return r;
 		at += d->d_reclen;
 	}

@@ -4,12 +4,14 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
@@ -48,6 +50,21 @@ static bool probe_handles(int fd)
 	       errno == EOVERFLOW;
 }
 
+#ifndef XFS_SUPER_MAGIC
+#define XFS_SUPER_MAGIC 0x58465342
+#endif
+
+/* FUSE, for one, has a handle like XFS's with a node id in place of the number. */
+static bool probe_ino_handles(int fd)
+{
+	struct statfs st;
+
+	if (fstatfs(fd, &st) < 0)
+		return false;
+	return st.f_type == EXT4_SUPER_MAGIC || st.f_type == XFS_SUPER_MAGIC ||
+	       st.f_type == BTRFS_SUPER_MAGIC || st.f_type == TMPFS_MAGIC;
+}
+
 static bool probe_xattr(int fd, const char *attr)
 {
 	return fgetxattr(fd, attr, NULL, 0) >= 0 || errno != EOPNOTSUPP;
@@ -74,6 +91,7 @@ static int probe(int fd, struct layer_traits *traits)
 	traits->dev = st.st_dev;
 	probe_uuid(fd, traits->uuid);
 	traits->has_handles = probe_handles(fd);
+	traits->has_ino_handles = traits->has_handles && probe_ino_handles(fd);
 	traits->has_xattrs = probe_xattr(fd, "trusted.overlay.opaque") ||
 			     probe_xattr(fd, "user.overlay.opaque");
 	traits->has_acls = probe_xattr(fd, "system.posix_acl_access");

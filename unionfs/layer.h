@@ -20,6 +20,7 @@ struct layer_traits {
 	dev_t dev;		/* st_dev of the root */
 	uint8_t uuid[16];	/* of the filesystem; zero if it has none or won't say */
 	bool has_handles;	/* name_to_handle_at(2) works */
+	bool has_ino_handles;	/* and origin_ino() may be believed */
 	bool has_xattrs;	/* the overlay xattrs' namespace can be read (upper: written) */
 	bool has_acls;		/* POSIX ACLs are supported */
 	bool has_d_type;	/* getdents(2) fills d_type */

@@ -177,6 +177,29 @@ int whiteout_make(struct workdir *work, int upper_fd, const char *name)
 }
 
 /*
+ * For filesystems that exchange no names. A crash between the steps leaves the
+ * lower directory showing; a failure puts things back.
+ */
+static int replace_dir_in_steps(struct workdir *work, int upper_fd, const char *name)
+{
+	int work_fd = workdir_fd(work);
+	char temp[TEMP_NAME_SIZE];
+	int r;
+
+	workdir_temp_name(work, temp);
+	r = neg_errno(renameat(upper_fd, name, work_fd, temp));
+	if (r < 0)
+		return r;
+
+	r = workdir_link_whiteout(work, upper_fd, name);
+	if (r < 0)
+		(void)renameat(work_fd, temp, upper_fd, name);
+	else
+		workdir_remove(work, temp);
+	return r;
+}
+
+/*
  * One rename where it can be one: over a directory nothing but a directory can
  * be renamed, so the two change places.
  */
@@ -195,6 +218,8 @@ static int replace_with_device(struct workdir *work, int upper_fd,
 				is_dir ? RENAME_EXCHANGE : 0));
 	if (r < 0 || is_dir)
 		workdir_remove(work, temp);
+	if (r == -EINVAL && is_dir)
+		r = replace_dir_in_steps(work, upper_fd, name);
 	return r;
 }
 

@@ -190,9 +190,8 @@ int origin_open(const struct layer *layer, const struct origin *origin)
 					   O_PATH | O_NOFOLLOW | O_CLOEXEC));
 }
 
-/* enum fid_type of linux/exportfs.h, and tmpfs's. */
+/* enum fid_type of linux/exportfs.h; tmpfs has the first as well, in its own form. */
 #define FILEID_INO32_GEN 1
-#define FILEID_TMPFS	 1
 #define FILEID_XFS_INO64 0x81
 #define FILEID_BTRFS	 0x4d
 
@@ -200,15 +199,15 @@ bool origin_ino(const struct origin *origin, uint64_t *ret_ino)
 {
 	const struct record *record = record_in(origin);
 	size_t length = origin->length > HEADER_BYTES ? origin->length - HEADER_BYTES : 0;
-	uint32_t ino32;
+	uint32_t words[3];
 
 	switch (record->type) {
 	case FILEID_INO32_GEN:
-		/* tmpfs has the type as well, with 12 bytes in its own order. */
-		if (length != 8)
+		if (length != 8 && length != sizeof(words))
 			return false;
-		memcpy(&ino32, record->handle, sizeof(ino32));
-		*ret_ino = ino32;
+		memcpy(words, record->handle, length);
+		*ret_ino = length == 8 ? words[0] :
+					 words[1] | (uint64_t)words[2] << 32;
 		return true;
 	case FILEID_XFS_INO64:
 	case FILEID_BTRFS:

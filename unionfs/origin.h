@@ -60,7 +60,8 @@ int origin_open(const struct layer *layer, const struct origin *origin);
 
 /**
  * origin_ino() - the inode number inside a record, where the handle type holds
- *	one in a known form (ext4, xfs, btrfs), without opening anything
+ *	one in a known form (ext4, xfs, btrfs, tmpfs), without opening anything.
+ *	To be asked only about a layer with the trait has_ino_handles.
  *
  * Return: true and *@ret_ino, or false if it must be opened to know.
  */
