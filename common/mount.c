@@ -313,7 +313,7 @@ int mount_fuse(const struct session_config *config, struct mountpoint *ret_mount
 	       int *ret_device_fd)
 {
 	cleanup_fd int dir_fd = -1;
-	mode_t root_mode;
+	mode_t root_mode = S_IFDIR;
 	int r;
 
 	memset(ret_mount, 0, sizeof(*ret_mount));
