@@ -75,3 +75,18 @@ const char *cgroup_controller_name(enum cgroup_controller controller,
  */
 int cgroup_path_of(const struct cgroup_layout *layout,
 		   enum cgroup_controller controller, pid_t pid, char **ret_path);
+
+/**
+ * cgroup_v2_path_of() - cgroup_path_of() for the v2 tree, also where it serves
+ *	no controller; -ENODEV without a v2 tree
+ */
+int cgroup_v2_path_of(const struct cgroup_layout *layout, pid_t pid, char **ret_path);
+
+/**
+ * cgroup_open_at() - take hold of a cgroup's directory
+ * @root_fd:	a hierarchy's root, from cgroup_layout_root_fd()
+ * @path:	as cgroup_path_of() writes it: begins with "/"
+ *
+ * Return: an O_PATH descriptor, owned by the caller; any openat(2) error.
+ */
+int cgroup_open_at(int root_fd, const char *path);

@@ -128,3 +128,23 @@ unsigned session_generation(const struct session *s);
 /** session_request_count() - requests with this opcode (FUSE_LOOKUP is 1) that
  *	this mount's workers received since the mount began */
 uint64_t session_request_count(const struct session *s, unsigned opcode);
+
+/**
+ * session_is_resent() - whether the request that the calling thread received
+ *	was handed to a worker that died over it
+ *
+ * A request whose reply was decided is not handed out again. What remains: it
+ * may have been carried out, but not answered. An unlink that finds nothing, or
+ * a mkdir that finds its directory there, may then be what was wanted.
+ */
+bool session_is_resent(const struct session *s);
+
+/**
+ * session_extend_open() - put into the next reply to OPEN or CREATE of the
+ *	calling thread what libfuse 3.14 cannot: more open flags of the protocol
+ *	(FOPEN_PASSTHROUGH is 1 << 7) and a backing id, or 0
+ *
+ * Call it right before fuse_reply_open() or fuse_reply_create().
+ */
+void session_extend_open(struct session *s, uint32_t open_flags,
+			 int32_t backing_id);

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * common/fuse_kernel.h - the parts of the FUSE protocol we touch ourselves
+ *
+ * libfuse speaks the protocol; what is here is what it hides or, being older
+ * than the kernel, does not know. Own names, so that the system's
+ * <linux/fuse.h> of any age may be included beside it. Source of the figures:
+ * Linux include/uapi/linux/fuse.h.
+ */
+#pragma once
+
+#include <stdint.h>
+#include <sys/ioctl.h>
+
+struct fusek_in_header {
+	uint32_t len;
+	uint32_t opcode;
+	uint64_t unique;
+	uint64_t nodeid;
+	uint32_t uid;
+	uint32_t gid;
+	uint32_t pid;
+	uint16_t total_extlen;
+	uint16_t padding;
+};
+
+struct fusek_out_header {
+	uint32_t len;
+	int32_t error;		/* for a notification (unique 0): its code */
+	uint64_t unique;
+};
+
+struct fusek_init_in {
+	uint32_t major;
+	uint32_t minor;
+	uint32_t max_readahead;
+	uint32_t flags;
+	uint32_t flags2;	/* since 7.36, with FUSEK_INIT_EXT */
+	uint32_t unused[11];
+};
+
+struct fusek_init_out {
+	uint32_t major;
+	uint32_t minor;
+	uint32_t max_readahead;
+	uint32_t flags;
+	uint16_t max_background;
+	uint16_t congestion_threshold;
+	uint32_t max_write;
+	uint32_t time_gran;
+	uint16_t max_pages;
+	uint16_t map_alignment;
+	uint32_t flags2;
+	uint32_t max_stack_depth;	/* since 7.40 */
+	uint32_t unused[6];
+};
+
+/* The end of the replies to OPEN, OPENDIR and CREATE. */
+struct fusek_open_out {
+	uint64_t fh;
+	uint32_t open_flags;
+	int32_t backing_id;		/* since 7.40 */
+};
+
+enum {
+	FUSEK_OP_WRITE = 16,
+	FUSEK_OP_INIT = 26,
+	FUSEK_NOTIFY_RESEND = 7,
+};
+
+/* Set in `unique` of a request that was sent before. */
+#define FUSEK_UNIQUE_RESEND (UINT64_C(1) << 63)
+
+/* INIT flags; those from 32 up travel in flags2. */
+#define FUSEK_WRITEBACK_CACHE	   (UINT64_C(1) << 16)
+#define FUSEK_PARALLEL_DIROPS	   (UINT64_C(1) << 18)
+#define FUSEK_CACHE_SYMLINKS	   (UINT64_C(1) << 23)
+#define FUSEK_HANDLE_KILLPRIV_V2   (UINT64_C(1) << 28)
+#define FUSEK_INIT_EXT		   (UINT64_C(1) << 30)
+#define FUSEK_DIRECT_IO_ALLOW_MMAP (UINT64_C(1) << 36)
+#define FUSEK_PASSTHROUGH	   (UINT64_C(1) << 37)
+#define FUSEK_HAS_RESEND	   (UINT64_C(1) << 39)
+#define FUSEK_ALLOW_IDMAP	   (UINT64_C(1) << 40)
+
+/* open_flags that libfuse 3.14 cannot set. */
+#define FUSEK_FOPEN_PARALLEL_DIRECT_WRITES (1u << 6)
+#define FUSEK_FOPEN_PASSTHROUGH		   (1u << 7)
+
+struct fusek_backing_map {
+	int32_t fd;
+	uint32_t flags;
+	uint64_t padding;
+};
+
+#define FUSEK_IOC_BACKING_OPEN	_IOW(229, 1, struct fusek_backing_map)
+#define FUSEK_IOC_BACKING_CLOSE _IOW(229, 2, uint32_t)

@@ -1,0 +1,462 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * common/worker.c - the process that serves requests
+ *
+ * How it works. libfuse decodes requests and encodes replies; receiving,
+ * sending, threads and the end are ours. The main thread negotiates alone, and
+ * becomes one of the serving threads afterwards. Everything that leaves goes
+ * through send_reply(), everything that comes through receive().
+ */
+#include "config.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/prctl.h>
+#include <sys/uio.h>
+
+#include "common/cleanup.h"
+#include "common/errors.h"
+#include "common/fuse_kernel.h"
+#include "common/log.h"
+#include "common/negotiate.h"
+#include "common/ready.h"
+#include "common/session_impl.h"
+
+enum {
+	EXIT_GONE = 0,		/* the mount is gone */
+	EXIT_BROKEN = 1,
+	THREADS_MAX = 64,
+};
+
+/*
+ * libfuse hands its hooks the file system's userdata and nothing of ours. A
+ * process serves one mount, so these may stand outside of any structure.
+ */
+static struct session *serving;
+static pthread_key_t slot_key;
+static _Thread_local struct record_slot *thread_slot;
+static _Thread_local bool thread_resent;
+static _Thread_local struct fusek_open_out thread_open_extra;
+
+static void give_slot(void *slot)
+{
+	record_slot_give(slot);
+}
+
+/* Also for threads of the file system that only reply. */
+static struct record_slot *my_slot(void)
+{
+	if (!thread_slot) {
+		thread_slot = record_slot_take(serving->record);
+		(void)pthread_setspecific(slot_key, thread_slot);
+	}
+	return thread_slot;
+}
+
+bool session_is_resent(const struct session *s)
+{
+	return thread_resent;
+}
+
+void session_extend_open(struct session *s, uint32_t open_flags,
+			 int32_t backing_id)
+{
+	thread_open_extra.open_flags = open_flags;
+	thread_open_extra.backing_id = backing_id;
+}
+
+/* The replies to OPEN and CREATE both end in a fusek_open_out. */
+static void extend_open(struct iovec *iov, int count)
+{
+	const struct fusek_out_header *header = iov[0].iov_base;
+	struct iovec *last = &iov[count - 1];
+	struct fusek_open_out *out;
+
+	if (!header->error && count > 1 && last->iov_len >= sizeof(*out)) {
+		out = (void *)((char *)last->iov_base + last->iov_len -
+			       sizeof(*out));
+		out->open_flags |= thread_open_extra.open_flags;
+		out->backing_id = thread_open_extra.backing_id;
+	}
+	memset(&thread_open_extra, 0, sizeof(thread_open_extra));
+}
+
+static bool answers_init(const struct fusek_out_header *out)
+{
+	const struct fusek_in_header *init = (const void *)serving->record->init;
+
+	return serving->record->init_bytes && out->unique == init->unique;
+}
+
+static ssize_t answer_init(int fd, struct iovec *iov, int count)
+{
+	negotiate_reply(serving, iov, count);
+	if (session_generation(serving) > 0)	/* the kernel had it long ago */
+		return ((struct fusek_out_header *)iov[0].iov_base)->len;
+	return writev(fd, iov, count);
+}
+
+static ssize_t send_reply(int fd, struct iovec *iov, int count, void *userdata)
+{
+	const struct fusek_out_header *out = iov[0].iov_base;
+	struct record_slot *slot;
+	ssize_t n;
+
+	if (out->unique == 0)		/* a notification */
+		return writev(fd, iov, count);
+	if (answers_init(out))
+		return answer_init(fd, iov, count);
+
+	if (thread_open_extra.open_flags)
+		extend_open(iov, count);
+	slot = my_slot();
+	record_decide(slot, iov, count);
+	n = writev(fd, iov, count);
+	record_sent(slot);
+	return n;
+}
+
+static ssize_t receive(int fd, void *buf, size_t size, void *userdata)
+{
+	return read(fd, buf, size);
+}
+
+/* Only large replies to READ: the kernel may ask for those as often as it likes,
+ * so they are not recorded. */
+static ssize_t splice_reply(int from, off_t *from_at, int to, off_t *to_at,
+			    size_t bytes, unsigned flags, void *userdata)
+{
+	ssize_t n = splice(from, from_at, to, to_at, bytes, flags);
+
+	record_sent(my_slot());
+	return n;
+}
+
+static ssize_t splice_receive(int from, off_t *from_at, int to, off_t *to_at,
+			      size_t bytes, unsigned flags, void *userdata)
+{
+	return splice(from, from_at, to, to_at, bytes, flags);
+}
+
+static const struct fuse_custom_io hooks = {
+	.writev = send_reply,
+	.read = receive,
+	.splice_receive = splice_receive,
+	.splice_send = splice_reply,
+};
+
+/* From libfuse's own messages to ours. */
+__attribute__((format(printf, 2, 0)))
+static void log_libfuse(enum fuse_log_level level, const char *format,
+			va_list args)
+{
+	char text[1024];
+	size_t length;
+
+	vsnprintf(text, sizeof(text), format, args);
+	length = strlen(text);
+	if (length && text[length - 1] == '\n')
+		text[length - 1] = '\0';
+
+	if (level <= FUSE_LOG_ERR)
+		log_error("libfuse: %s", text);
+	else if (level <= FUSE_LOG_WARNING)
+		log_warn("libfuse: %s", text);
+	else if (level <= FUSE_LOG_INFO || serving->config->debug)
+		log_info("%s", text);
+}
+
+static void on_init(void *userdata, struct fuse_conn_info *conn)
+{
+	negotiate_begin(serving, conn);
+	if (serving->service->init)
+		serving->service->init(userdata, conn);
+	negotiate_end(serving, conn);
+}
+
+static struct fuse_session *make_fuse(struct session *s, void *userdata)
+{
+	struct fuse_lowlevel_ops ops = { 0 };
+	struct fuse_args args = FUSE_ARGS_INIT(0, NULL);
+	struct fuse_session *fuse = NULL;
+	char max_read[32];
+	size_t bytes = s->service->ops_size;
+
+	memcpy(&ops, s->service->ops, bytes < sizeof(ops) ? bytes : sizeof(ops));
+	ops.init = on_init;
+	ops.destroy = NULL;	/* stop() is called while libfuse still lives */
+	snprintf(max_read, sizeof(max_read), "-omax_read=%u",
+		 s->config->max_read_bytes);
+
+	if (fuse_opt_add_arg(&args, log_program()) == 0 &&
+	    (!s->config->max_read_bytes ||
+	     fuse_opt_add_arg(&args, max_read) == 0) &&
+	    (!s->config->debug || fuse_opt_add_arg(&args, "-d") == 0))
+		fuse = fuse_session_new(&args, &ops, sizeof(ops), userdata);
+	fuse_opt_free_args(&args);
+
+	if (fuse && fuse_session_custom_io(fuse, &hooks, s->device_fd) < 0) {
+		fuse_session_destroy(fuse);
+		fuse = NULL;
+	}
+	return fuse;
+}
+
+static void send_raw(struct session *s, const void *data, size_t bytes)
+{
+	/* ENOENT: the kernel has the answer already, or its asker gave up. */
+	if (write(s->device_fd, data, bytes) < 0 && errno != ENOENT)
+		log_warn("cannot write to the FUSE device: %s\nGoing on.",
+			 strerror(errno));
+}
+
+static void send_error(struct session *s, uint64_t unique, int error)
+{
+	struct fusek_out_header out = {
+		.len = sizeof(out), .error = -error, .unique = unique,
+	};
+
+	send_raw(s, &out, sizeof(out));
+}
+
+/* Answers from what a dead worker decided. */
+static void send_orphan(struct session *s, struct record_reply *reply,
+			uint64_t unique)
+{
+	struct fusek_out_header *out = (void *)reply->data;
+
+	out->unique = unique;	/* its resend bit is part of its name */
+	send_raw(s, reply->data, reply->bytes);
+	record_orphan_sent(reply);
+}
+
+/* Return: true if the request needs no more work. */
+static bool settle_resent(struct session *s, const struct fusek_in_header *in)
+{
+	struct record_reply *orphan = record_orphan(s->record, in->unique);
+
+	if (orphan) {
+		send_orphan(s, orphan, in->unique);
+		record_sent(my_slot());
+		return true;
+	}
+	if (record_is_poison(s->record, in->unique)) {
+		log_error("a request of kind %u crashed %d workers\nIt is answered with an I/O error; please report the crashes.",
+			  in->opcode, RECORD_CRASHES_ALLOWED);
+		send_error(s, in->unique, EIO);
+		return true;
+	}
+	return false;
+}
+
+static void work_on(struct session *s, const struct fuse_buf *buf)
+{
+	struct record_slot *slot = my_slot();
+	const struct fusek_in_header *in = buf->mem;
+
+	/* In a pipe are only large writes, which may be repeated. */
+	if (buf->flags & FUSE_BUF_IS_FD) {
+		record_begin(slot, 0, FUSEK_OP_WRITE);
+		fuse_session_process_buf(s->fuse, buf);
+		return;
+	}
+
+	record_begin(slot, in->unique, in->opcode);
+	thread_resent = in->unique & FUSEK_UNIQUE_RESEND;
+	if (!thread_resent || !settle_resent(s, in))
+		fuse_session_process_buf(s->fuse, buf);
+	record_end(slot);
+}
+
+/* Returns when the mount is gone. */
+static void *serve(void *session)
+{
+	struct session *s = session;
+	struct fuse_buf buf = { 0 };
+	int r;
+
+	while (!fuse_session_exited(s->fuse)) {
+		r = fuse_session_receive_buf(s->fuse, &buf);
+		if (r > 0) {
+			work_on(s, &buf);
+		} else if (r < 0 && r != -EINTR && r != -EAGAIN) {
+			log_error("cannot read from the FUSE device: %s\nAnother worker takes over.",
+				  strerror(-r));
+			_exit(EXIT_BROKEN);	/* one thread less is no service */
+		}
+	}
+	free(buf.mem);
+	return NULL;
+}
+
+static unsigned thread_count(const struct session *s)
+{
+	unsigned n = s->config->threads;
+	cpu_set_t cpus;
+
+	if (!n && sched_getaffinity(0, sizeof(cpus), &cpus) == 0)
+		n = (unsigned)CPU_COUNT(&cpus);
+	if (!s->config->threads && n < 2)
+		n = 2;
+	return n < THREADS_MAX ? n : THREADS_MAX;
+}
+
+static void serve_with_threads(struct session *s)
+{
+	pthread_t threads[THREADS_MAX];
+	unsigned wanted = thread_count(s) - 1, n;
+	int error = 0;
+
+	for (n = 0; n < wanted; n++) {
+		error = pthread_create(&threads[n], NULL, serve, s);
+		if (error)
+			break;
+	}
+	if (error)
+		log_warn("only %u of %u threads could be started: %s\nServing with those.",
+			 n + 1, wanted + 1, strerror(error));
+
+	serve(s);
+	while (n-- > 0)
+		pthread_join(threads[n], NULL);
+}
+
+static int negotiate_first(struct session *s)
+{
+	struct fuse_buf buf = { 0 };
+	int r;
+
+	do
+		r = fuse_session_receive_buf(s->fuse, &buf);
+	while (r == -EINTR || r == -EAGAIN);
+	if (r == 0)
+		r = -ENODEV;
+	if (r > 0)
+		r = negotiate_record(s, buf.mem, (size_t)r);
+	if (r == 0)
+		fuse_session_process_buf(s->fuse, &buf);
+	if (r == 0 && fuse_session_exited(s->fuse))
+		r = -EPROTO;
+	free(buf.mem);
+	if (r < 0)
+		log_error("the kernel did not accept the mount: %s\nThe kernel log may say more: dmesg | tail",
+			  strerror(-r));
+	return r;
+}
+
+static int negotiate_again(struct session *s)
+{
+	unsigned char copy[RECORD_INIT_BYTES];
+	struct fuse_buf buf = { .mem = copy, .size = s->record->init_bytes };
+
+	memcpy(copy, s->record->init, sizeof(copy));
+	fuse_session_process_buf(s->fuse, &buf);
+	if (!fuse_session_exited(s->fuse))
+		return 0;
+	log_error("a new worker cannot take over: libfuse refuses what was negotiated\nUnmount, and mount again.");
+	return -EPROTO;
+}
+
+/* Tells the holder. Whoever waits gets the terminal back, so we drop it. */
+static void announce(struct session *s)
+{
+	if (!s->config->foreground)
+		ready_drop_stdio();
+	(void)eventfd_write(s->serving_fd, 1);	/* cannot fail: it is new */
+}
+
+/* What the dead worker had in hand comes again, or must be answered now. */
+static void recover(struct session *s, const uint64_t *lost, unsigned count)
+{
+	struct fusek_out_header resend = {
+		.len = sizeof(resend), .error = FUSEK_NOTIFY_RESEND,
+	};
+
+	if (session_has(s, SESSION_RESEND)) {
+		send_raw(s, &resend, sizeof(resend));
+		return;
+	}
+	for (unsigned i = 0; i < count; i++) {
+		struct record_reply *orphan = record_orphan(s->record, lost[i]);
+
+		if (orphan)
+			send_orphan(s, orphan, lost[i]);
+		else
+			send_error(s, lost[i], EIO);
+	}
+}
+
+static int take_up(struct session *s)
+{
+	uint64_t lost[RECORD_SLOTS];
+	unsigned count;
+	int r;
+
+	if (session_generation(s) == 0) {
+		r = negotiate_first(s);
+		if (r == 0)
+			announce(s);
+		return r;
+	}
+
+	count = record_adopt(s->record, lost);
+	r = negotiate_again(s);
+	if (r == 0)
+		recover(s, lost, count);
+	return r;
+}
+
+/* The holder's death is ours: a mount without one could not be recovered. */
+static int tie_to_holder(const struct session *s)
+{
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
+		return -errno;
+	return getppid() == s->holder ? 0 : -ESRCH;
+}
+
+static int work(struct session *s, void *userdata)
+{
+	int r;
+
+	s->fuse = make_fuse(s, userdata);
+	if (!s->fuse) {
+		log_error("cannot set up libfuse\nIts own message is above.");
+		return -ENOMEM;
+	}
+
+	r = take_up(s);
+	if (r == 0) {
+		atomic_store(&s->record->phase, RECORD_SERVING);
+		serve_with_threads(s);
+	}
+	return r;
+}
+
+int session_work(struct session *s)
+{
+	void *userdata = NULL;
+	int r;
+
+	serving = s;
+	fuse_set_log_func(log_libfuse);
+	r = tie_to_holder(s);
+	if (r == 0)
+		r = -pthread_key_create(&slot_key, give_slot);
+	if (r == 0)
+		r = s->service->start(s, s->context, &userdata);
+	if (r < 0)
+		return EXIT_BROKEN;
+
+	r = work(s, userdata);
+	if (s->service->stop)
+		s->service->stop(userdata);
+	if (s->fuse)
+		fuse_session_destroy(s->fuse);	/* closes the device, too */
+	s->fuse = NULL;
+	s->device_fd = -1;
+	return r < 0 ? EXIT_BROKEN : EXIT_GONE;
+}
