@@ -92,6 +92,7 @@ apt_install() {
 # --- jobs ------------------------------------------------------------------------
 
 job=
+exec {terminal}>&2	# where the user reads, also while a step's output goes to a log
 
 # run_job COMMAND... - in a process group of its own, which end_job() can end
 run_job() {
@@ -119,8 +120,7 @@ end_job() {
 
 interrupted() {
 	trap '' INT TERM HUP
-	echo >&2
-	echo "${0##*/}: interrupted, cleaning up" >&2
+	printf '\n%s: interrupted, cleaning up\n' "${0##*/}" >&$terminal
 	end_job
 	exit 130
 }

@@ -4,10 +4,13 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <linux/btrfs.h>
 #include <linux/magic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/syscall.h>
@@ -36,8 +39,13 @@ static void probe_uuid(int fd, uint8_t uuid[16])
 {
 	struct fs_uuid u = { 0 };
 
+	struct btrfs_ioctl_fs_info_args btrfs = { 0 };
+
 	if (ioctl(fd, IOC_GET_FS_UUID, &u) == 0 && u.length == sizeof(u.bytes))
 		memcpy(uuid, u.bytes, sizeof(u.bytes));
+	/* btrfs has one, but no answer to the common question for it. */
+	else if (ioctl(fd, BTRFS_IOC_FS_INFO, &btrfs) == 0)
+		memcpy(uuid, btrfs.fsid, sizeof(btrfs.fsid));
 }
 
 static bool probe_handles(int fd)
@@ -99,9 +107,44 @@ static int probe(int fd, struct layer_traits *traits)
 	return 0;
 }
 
+/*
+ * A mount of our own of just this tree: read-only, so that the kernel itself keeps
+ * a lower layer from being changed; without what is mounted below it, as kernel
+ * overlay sees a layer; and unreachable for later mounts, so that a union mounted
+ * somewhere inside its own layer does not wait for itself. Needs CAP_SYS_ADMIN and
+ * Linux 5.12; others work on the tree as it is.
+ */
+static int open_private_tree(const char *path)
+{
+	struct mount_attr attr = {
+		.attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOATIME | MOUNT_ATTR_NODEV |
+			    MOUNT_ATTR_NOSUID,
+		.propagation = MS_PRIVATE,
+	};
+	cleanup_fd int tree_fd = neg_errno(open_tree(AT_FDCWD, path, OPEN_TREE_CLONE |
+							     OPEN_TREE_CLOEXEC));
+
+	if (tree_fd < 0)
+		return tree_fd;
+	if (mount_setattr(tree_fd, "", AT_EMPTY_PATH, &attr, sizeof(attr)) < 0)
+		return -errno;
+	return neg_errno(openat(tree_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+}
+
+static int open_root(const char *path, enum layer_role role)
+{
+	int fd = -1;
+
+	if (role != LAYER_UPPER)
+		fd = open_private_tree(path);
+	if (fd < 0)
+		fd = neg_errno(open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+	return fd;
+}
+
 int layer_open(const char *path, enum layer_role role, struct layer **ret_layer)
 {
-	cleanup_fd int fd = neg_errno(open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+	cleanup_fd int fd = open_root(path, role);
 	struct layer_traits traits = { 0 };
 	struct layer *layer;
 	int r;
@@ -170,28 +213,32 @@ static bool is_same(const struct statx *a, const struct statx *b)
 	       a->stx_dev_minor == b->stx_dev_minor;
 }
 
+static bool is_same_fs(const struct statx *a, const struct statx *b)
+{
+	return a->stx_dev_major == b->stx_dev_major &&
+	       a->stx_dev_minor == b->stx_dev_minor;
+}
+
 int layer_dir_is_within(int inner_fd, int outer_fd)
 {
-	cleanup_fd int fd = neg_errno(openat(inner_fd, ".", O_PATH | O_CLOEXEC));
+	char up[PATH_MAX] = ".";
+	size_t length = 1;
 	struct statx outer, here, above;
 
-	if (fd < 0)
-		return fd;
 	if (statx(outer_fd, "", AT_EMPTY_PATH, STATX_INO, &outer) < 0 ||
-	    statx(fd, "", AT_EMPTY_PATH, STATX_INO, &here) < 0)
+	    statx(inner_fd, "", AT_EMPTY_PATH, STATX_INO, &here) < 0)
 		return -errno;
 
-	/* Up to the root, which is its own parent. */
 	while (!is_same(&here, &outer)) {
-		int up = neg_errno(openat(fd, "..", O_PATH | O_CLOEXEC));
+		if (length + sizeof("/..") > sizeof(up))
+			return -ENAMETOOLONG;
+		memcpy(up + length, "/..", sizeof("/.."));
+		length += strlen("/..");
 
-		if (up < 0)
-			return up;
-		close(fd);
-		fd = up;
-		if (statx(fd, "", AT_EMPTY_PATH, STATX_INO, &above) < 0)
+		if (statx(inner_fd, up, 0, STATX_INO, &above) < 0)
 			return -errno;
-		if (is_same(&above, &here))
+		/* The root is its own parent. */
+		if (is_same(&above, &here) || !is_same_fs(&above, &here))
 			return 0;
 		here = above;
 	}

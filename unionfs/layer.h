@@ -38,7 +38,9 @@ struct layer;
  * @role:	what it is to the union
  * @ret_layer:	the new layer, untouched on failure; give back with layer_close()
  *
- * The tree may be renamed afterwards: everything later goes through the fd.
+ * The tree may be renamed afterwards: everything later goes through the fd. A
+ * lower layer is held read-only and without the mounts inside it where the
+ * privileges allow that.
  *
  * Return: 0; -ENOTDIR if @path is not a directory; -ENOMEM; any open(2) error.
  */
@@ -60,7 +62,8 @@ const struct layer_traits *layer_traits(const struct layer *layer);
 void layer_set_traits(struct layer *layer, const struct layer_traits *traits);
 
 /**
- * layer_dir_is_within() - is one directory another, or somewhere below it
+ * layer_dir_is_within() - is one directory another, or somewhere below it on
+ *	the same filesystem
  * @inner_fd:	any directory
  * @outer_fd:	any directory
  *

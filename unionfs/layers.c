@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config.h"
+#include "unionfs/layers.h"
+
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "common/errors.h"
+
+/* Fills the text and hands the error on. */
+static int fail(struct opt_error *error, int r, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+static int fail(struct opt_error *error, int r, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(error->text, sizeof(error->text), format, args);
+	va_end(args);
+	return r;
+}
+
+static int fail_open(struct opt_error *error, int r, const char *option,
+		     const char *path)
+{
+	switch (r) {
+	case -ENOENT:
+		return fail(error, r, "%s '%s' does not exist\nMake the directory first, or correct the path.",
+			    option, path);
+	case -ENOTDIR:
+		return fail(error, r, "%s '%s' is not a directory\nA layer is a directory tree; unpack archives and mount images first.",
+			    option, path);
+	case -EACCES:
+		return fail(error, r, "%s '%s' cannot be read\nAllow this user to read and search it and the directories above.",
+			    option, path);
+	case -EMFILE:
+		return fail(error, r, "%s '%s' cannot be opened: too many open files\nRaise the limit (ulimit -n) above the number of layers.",
+			    option, path);
+	default:
+		return fail(error, r, "%s '%s' cannot be opened: %s\nCorrect this and mount again.",
+			    option, path, strerror(-r));
+	}
+}
+
+static int fail_workdir(struct opt_error *error, int r, const struct options *o)
+{
+	switch (r) {
+	case -EXDEV:
+		return fail(error, r, "upperdir '%s' and workdir '%s' are on different filesystems\nPut workdir beside upperdir: copy-up renames from one into the other.",
+			    o->upperdir, o->workdir);
+	case -EINVAL:
+		return fail(error, r, "upperdir '%s' and workdir '%s' lie one inside the other\nPut workdir beside upperdir.",
+			    o->upperdir, o->workdir);
+	case -EBUSY:
+		return fail(error, r, "upperdir '%s' or workdir '%s' is in use by another union\nUnmount that one first, or use an upperdir of this union's own.",
+			    o->upperdir, o->workdir);
+	case -ENOTRECOVERABLE:
+		return fail(error, r, "workdir '%s' is marked unfit for use: a volatile mount may have lost writes, or a feature unknown here was used\nStart again with an empty upperdir, or if you know better remove '%s/work/incompat'.",
+			    o->workdir, o->workdir);
+	default:
+		return fail_open(error, r, "workdir", o->workdir);
+	}
+}
+
+static int open_lower(struct layers *l, const char *path, enum layer_role role,
+		      const struct options *o, struct opt_error *error)
+{
+	struct layer **slot = &l->lowers[l->lower_count + l->data_count];
+	struct layer_traits traits;
+	int r = layer_open(path, role, slot);
+
+	if (r < 0)
+		return fail_open(error, r, role == LAYER_DATA_ONLY ? "data-only lowerdir" :
+								    "lowerdir", path);
+
+	traits = *layer_traits(*slot);
+	traits.has_aufs_marks = o->whiteout != WHITEOUT_OVERLAY;
+	layer_set_traits(*slot, &traits);
+	if (role == LAYER_DATA_ONLY)
+		l->data_count++;
+	else
+		l->lower_count++;
+	return 0;
+}
+
+static int open_lowers(struct layers *l, const struct options *o,
+		       const struct opt_list *lower, const struct opt_list *data,
+		       struct opt_error *error)
+{
+	int r = 0;
+
+	/* One more than named: a read-only upper joins them. */
+	l->lowers = calloc(lower->count + data->count + 1, sizeof(struct layer *));
+	if (!l->lowers)
+		return fail(error, -ENOMEM, "out of memory\nFree some and mount again.");
+
+	if (o->upperdir && !l->upper)
+		r = open_lower(l, o->upperdir, LAYER_LOWER, o, error);
+	for (size_t i = 0; r == 0 && i < lower->count; i++)
+		r = open_lower(l, lower->items[i], LAYER_LOWER, o, error);
+	for (size_t i = 0; r == 0 && i < data->count; i++)
+		r = open_lower(l, data->items[i], LAYER_DATA_ONLY, o, error);
+	return r;
+}
+
+static int open_upper(struct layers *l, const struct options *o,
+		      struct opt_error *error)
+{
+	const struct workdir_options options = {
+		.ns = options_ns(o),
+		.aufs_whiteouts = o->whiteout == WHITEOUT_AUFS,
+		.is_volatile = o->is_volatile,
+		.skips_fsync = !o->fsync,
+		.squashes_owner = o->squashes_uid || o->squashes_gid,
+		.index = o->index == SWITCH_ON,
+	};
+	int r;
+
+	if (!o->upperdir || o->read_only)
+		return 0;
+	r = layer_open(o->upperdir, LAYER_UPPER, &l->upper);
+	if (r < 0)
+		return fail_open(error, r, "upperdir", o->upperdir);
+
+	r = workdir_open(o->workdir, l->upper, &options, &l->work);
+	if (r == -EROFS) {
+		l->upper = layer_close(l->upper);
+		return 0;
+	}
+	return r < 0 ? fail_workdir(error, r, o) : 0;
+}
+
+/*
+ * A lower layer that holds the upper one, or the reverse, would change while it is
+ * mounted. By path: the layer's own descriptor may not see above its root.
+ */
+static int check_apart(const struct layer *lower, int fd, const char *option,
+		       const char *path, struct opt_error *error)
+{
+	cleanup_fd int lower_fd = neg_errno(open(layer_path(lower), O_PATH | O_DIRECTORY |
+						 O_CLOEXEC));
+	int r;
+
+	if (lower_fd < 0)
+		return fail_open(error, lower_fd, "lowerdir", layer_path(lower));
+
+	r = layer_dir_is_within(fd, lower_fd);
+	if (r > 0)
+		return fail(error, -ELOOP, "%s '%s' is the same as or inside lowerdir '%s'\nPut it elsewhere: a lower layer must not change while it is mounted.",
+			    option, path, layer_path(lower));
+	if (r == 0)
+		r = layer_dir_is_within(lower_fd, fd);
+	if (r > 0)
+		return fail(error, -ELOOP, "lowerdir '%s' is inside %s '%s'\nPut it elsewhere: a lower layer must not change while it is mounted.",
+			    layer_path(lower), option, path);
+	return r < 0 ? fail_open(error, r, "lowerdir", layer_path(lower)) : 0;
+}
+
+static int check_all_apart(const struct layers *l, const struct options *o,
+			   struct opt_error *error)
+{
+	cleanup_fd int upper_fd = -1;
+	cleanup_fd int work_fd = -1;
+	int r = 0;
+
+	if (!l->upper)
+		return 0;
+	upper_fd = neg_errno(open(o->upperdir, O_PATH | O_DIRECTORY | O_CLOEXEC));
+	if (upper_fd < 0)
+		return fail_open(error, upper_fd, "upperdir", o->upperdir);
+	work_fd = neg_errno(open(o->workdir, O_PATH | O_DIRECTORY | O_CLOEXEC));
+	if (work_fd < 0)
+		return fail_open(error, work_fd, "workdir", o->workdir);
+
+	for (size_t i = 0; r == 0 && i < l->lower_count + l->data_count; i++) {
+		r = check_apart(l->lowers[i], upper_fd, "upperdir", o->upperdir, error);
+		if (r == 0)
+			r = check_apart(l->lowers[i], work_fd, "workdir", o->workdir,
+					error);
+	}
+	return r;
+}
+
+int layers_open(const struct options *o, struct layers *ret, struct opt_error *error)
+{
+	struct opt_list lower = { 0 };
+	struct opt_list data = { 0 };
+	struct layers l = { 0 };
+	int r;
+
+	r = options_layers(o, &lower, &data, error);
+	if (r == -ENOMEM)
+		return fail(error, r, "out of memory\nFree some and mount again.");
+	if (r < 0)
+		return r;
+
+	r = open_upper(&l, o, error);
+	if (r == 0)
+		r = open_lowers(&l, o, &lower, &data, error);
+	if (r == 0)
+		r = check_all_apart(&l, o, error);
+	opt_list_done(&lower);
+	opt_list_done(&data);
+	if (r < 0) {
+		layers_close(&l);
+		return r;
+	}
+	*ret = l;
+	return 0;
+}
+
+void layers_close(struct layers *l)
+{
+	for (size_t i = 0; i < l->lower_count + l->data_count; i++)
+		layer_close(l->lowers[i]);
+	free(l->lowers);
+	workdir_close(l->work);
+	layer_close(l->upper);
+	*l = (struct layers){ 0 };
+}
