@@ -53,7 +53,7 @@ static void shrink_locked(struct data *d) REQUIRES(d->lock)
 
 	for (; d->count > d->max && b != &d->newest; b = newer) {
 		newer = b->newer;
-		if (b->pins == 0)
+		if (b->pins == 0 && !b->is_kept)
 			destroy_locked(d, b);
 	}
 }
@@ -96,6 +96,20 @@ void data_retire(struct data *d, struct inode *inode)
 		lock_wait(&d->lock, &d->idle);
 	if (inode->backing)
 		destroy_locked(d, inode->backing);
+}
+
+void data_release(struct data *d, struct inode *inode)
+{
+	lock_scope(&d->lock);
+	if (inode->backing)
+		destroy_locked(d, inode->backing);
+}
+
+void data_keep(struct data *d, struct inode *inode)
+{
+	lock_scope(&d->lock);
+	if (inode->backing)
+		inode->backing->is_kept = true;
 }
 
 int data_install(struct data *d, struct inode *inode, int take_fd,

@@ -23,7 +23,7 @@ struct unionfs;
 struct backing {
 	int fd;
 	bool is_writable;	/* then it is the upper's, and holds all the data */
-	bool is_dirty;		/* written since the last fsync */
+	bool is_kept;		/* could not be opened again */
 	uint32_t pins;
 	struct inode *inode;
 	struct backing *newer, *older;
@@ -77,9 +77,6 @@ int data_write(struct unionfs *u, const struct call *call, struct inode *inode,
 int data_is_metacopy(struct unionfs *u, struct inode *inode)
 	REQUIRES(inode->lock);
 
-/**
- * data_open_below() - open the data of a metacopy; a descriptor or -errno
- * @ret_path:	where it is from the union's root, for a redirect; may be NULL
- */
+/** data_open_below() - open the data of a metacopy; a descriptor or -errno */
 int data_open_below(struct unionfs *u, struct inode *inode)
 	REQUIRES(inode->lock);

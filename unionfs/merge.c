@@ -153,8 +153,9 @@ void merge_remove(struct merge *m, struct merge_entry *e)
 	*at = e->next;
 	merge_set(m, e, 0);
 	m->count--;
+	merge_drop_layers(m, e);
 	m->bytes -= sizeof(*e) + e->length + 1;
-	entry_free(e);
+	free(e);
 }
 
 void merge_set(struct merge *m, struct merge_entry *e, unsigned flags)
@@ -186,6 +187,15 @@ int merge_add_layer(struct merge *m, struct merge_entry *e, unsigned layer)
 	layers[0] = count;
 	e->layers = layers;
 	return 0;
+}
+
+void merge_drop_layers(struct merge *m, struct merge_entry *e)
+{
+	if (!e->layers)
+		return;
+	m->bytes -= (e->layers[0] + 1) * sizeof(*e->layers);
+	free(e->layers);
+	e->layers = NULL;
 }
 
 struct merge_entry *merge_next(const struct merge *m, uint64_t cookie)

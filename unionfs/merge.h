@@ -85,6 +85,9 @@ void merge_set(struct merge *m, struct merge_entry *e, unsigned flags);
 /** merge_add_layer() - a directory is in this layer too; 0 or -ENOMEM */
 int merge_add_layer(struct merge *m, struct merge_entry *e, unsigned layer);
 
+/** merge_drop_layers() - it is in one layer only */
+void merge_drop_layers(struct merge *m, struct merge_entry *e);
+
 /** merge_next() - the first visible name after a cookie, or NULL */
 struct merge_entry *merge_next(const struct merge *m, uint64_t cookie);
 

@@ -14,11 +14,13 @@
 #include "unionfs/data.h"
 #include "unionfs/fdcache.h"
 #include "unionfs/inode.h"
-#include "unionfs/layer.h"
+#include "unionfs/layers.h"
 #include "unionfs/merge.h"
 #include "unionfs/overlay_xattr.h"
 #include "unionfs/pool.h"
 #include "unionfs/workdir.h"
+
+struct session;
 
 #define LAYER_TOP 0		/* index of the upper layer, whether there is one or not */
 #define DEV_COUNT_MAX 4096
@@ -26,6 +28,7 @@
 struct unionfs {
 	const struct options *options;	/* lent */
 	enum overlay_ns ns;
+	struct layers opened;		/* owns what the next ones lend */
 	struct layer **layers;		/* [0]: upper or NULL; then lower, top first */
 	unsigned layer_count;		/* with [0] and data-only layers */
 	unsigned merged_count;		/* without the data-only layers at the end */
@@ -45,6 +48,7 @@ struct unionfs {
 	struct lock copying;		/* guards INODE_COPYING going away */
 	pthread_cond_t copying_done;
 	struct pool *pool;
+	struct session *session;	/* lent, once it runs */
 };
 
 /* Who asks, and how patient they are. */
