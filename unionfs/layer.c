@@ -119,6 +119,7 @@ static int open_private_tree(const char *path)
 	struct mount_attr attr = {
 		.attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOATIME | MOUNT_ATTR_NODEV |
 			    MOUNT_ATTR_NOSUID,
+		.attr_clr = MOUNT_ATTR__ATIME,	/* what it was takes one to set another */
 		.propagation = MS_PRIVATE,
 	};
 	cleanup_fd int tree_fd = neg_errno(open_tree(AT_FDCWD, path, OPEN_TREE_CLONE |

@@ -35,9 +35,7 @@ static int open_dir(int dir_fd, const char *name)
 /* Without a right to search or write, nothing in a directory can be removed. */
 static void open_up(int fd)
 {
-	struct stat st;
-
-	if (fstat(fd, &st) == 0 && (st.st_mode & 0700) != 0700)
+	if (faccessat(fd, ".", W_OK | X_OK, AT_EACCESS) < 0)
 		(void)fchmod(fd, 0700);
 }
 

@@ -34,18 +34,20 @@ static int disk_fs_count;
 __attribute__((format(printf, 1, 2), unused))
 static int disk_try(const char *format, ...)
 {
-	char command[4096];
+	char command[4096] = "umask 022; ";
+	size_t start = strlen(command);
 	va_list args;
 	int status;
 
 	va_start(args, format);
-	vsnprintf(command, sizeof(command), format, args);
+	vsnprintf(command + start, sizeof(command) - start, format, args);
 	va_end(args);
 	status = system(command);
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 255;
 }
 
-#define disk_run(...) ck_assert_int_eq(disk_try(__VA_ARGS__), 0)
+#define disk_run(...)                                                          \
+	ck_assert_msg(disk_try(__VA_ARGS__) == 0, "a command failed: see above")
 
 static void disk_end(void)
 {
@@ -92,6 +94,13 @@ __attribute__((unused)) static void disk_begin(const char *fs)
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
 		if (strstr(fs, known[i]))
 			disk_mount(known[i]);
+}
+
+/* One more filesystem, a tmpfs with limits; gone with the namespace. */
+__attribute__((unused)) static void disk_small(const char *name, const char *options)
+{
+	disk_run("mkdir -p %s/%s && mount -t tmpfs -o %s tmpfs %s/%s", disk_root, name,
+		 options, disk_root, name);
 }
 
 /* Directories lower, upper and work on one filesystem, opened as layers. */
