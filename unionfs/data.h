@@ -46,6 +46,12 @@ void data_put(struct data *d, struct backing *b);
 /** data_retire() - close the backing once nobody uses it */
 void data_retire(struct data *d, struct inode *inode) REQUIRES(inode->lock);
 
+/** data_release() - close it now: the inode goes, so nobody can be using it */
+void data_release(struct data *d, struct inode *inode);
+
+/** data_keep() - never close the backing for being old; it must be there */
+void data_keep(struct data *d, struct inode *inode);
+
 /**
  * data_install() - make @take_fd the backing; it is closed on failure
  * @ret:	pinned; may be NULL
