@@ -176,6 +176,7 @@ static const struct workload {
 	{ "sync-append", "FILE COUNT", 2, sync_append },
 	{ "first-write", "FILE", 1, first_write },
 	{ "copy", "FILE NEW", 2, copy },
+	{ "scratch", "FILE BYTES", 2, scratch },
 	{ "read-tree", "DIR PROCESSES", 2, read_tree },
 	{ "sweep", "DIR", 1, sweep },
 	{ "exec", "COUNT COMMAND...", 2, exec_each },

@@ -46,5 +46,6 @@ int rand_write(const struct args *a, uint64_t *ns);
 int sync_append(const struct args *a, uint64_t *ns);
 int first_write(const struct args *a, uint64_t *ns);
 int copy(const struct args *a, uint64_t *ns);
+int scratch(const struct args *a, uint64_t *ns);
 int read_tree(const struct args *a, uint64_t *ns);
 int sweep(const struct args *a, uint64_t *ns);

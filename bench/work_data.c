@@ -199,3 +199,19 @@ int copy(const struct args *a, uint64_t *ns)
 	return done == size ? close_checked(to, 0, a->v[1])
 			    : failed("copy", a->v[0]);
 }
+
+/*
+ * scratch() - FILE BYTES: write a file and remove it. Its pages are the next
+ * that a page cache gets, and they are really there: pages that have been free
+ * for a while may exist only in a hypervisor's promise, and the next user would
+ * wait for them. (Touching anonymous memory does not help: other pages are
+ * taken first.)
+ */
+int scratch(const struct args *a, uint64_t *ns)
+{
+	int r = seq_write(a, ns);
+
+	if (unlink(a->v[0]) < 0 && r >= 0)
+		return failed("unlink", a->v[0]);
+	return r;
+}

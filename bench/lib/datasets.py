@@ -19,6 +19,8 @@ TREE_SOURCES = ("/usr/lib/python3", "/usr/lib/python3.11", "/usr/lib/python3.12"
                 "/usr/include", "/usr/share")
 PYTHON = "/usr/bin/python3"
 
+SHARED_MIB = 64
+
 
 class Sizes:
     """How much of everything; `quick` is for trying out, not for judging."""
@@ -36,7 +38,7 @@ class Sizes:
         self.packages = 5 if quick else 20
         self.python_starts = 5 if quick else 20
         self.passes = 5 if quick else 10
-        self.field_mib = 3072 if quick else 10240
+        self.field_mib = 2560 if quick else 7168
 
 
 class Datasets:
@@ -128,6 +130,10 @@ class Datasets:
     def _make_big(self, layers):
         run([self.work, "seq-write", os.path.join(layers[-1], "big"),
              str(self.sizes.big_mib << 20)])
+
+    def _make_shared(self, layers):
+        run([self.work, "seq-write", os.path.join(layers[-1], "big"),
+             str(SHARED_MIB << 20)])
 
     def _make_usr(self, layers):
         if not os.path.exists(PYTHON):

@@ -76,13 +76,13 @@ def _cell(results, workload, candidate):
             f"[{ratios[0]:.2f} {ratios[-1]:.2f}]")
 
 
-def table(rows):
-    """Columns as wide as their widest cell; the first to the left."""
+def table(rows, left=(0,)):
+    """Columns as wide as their widest cell; those numbered in `left` to the left."""
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     lines = []
     for row in rows:
-        cells = [row[0].ljust(widths[0])] + [
-            cell.rjust(width) for cell, width in zip(row[1:], widths[1:])]
+        cells = [cell.ljust(widths[i]) if i in left else cell.rjust(widths[i])
+                 for i, cell in enumerate(row)]
         lines.append("  ".join(cells).rstrip())
     return "\n".join(lines)
 

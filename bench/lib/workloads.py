@@ -48,6 +48,11 @@ class Workload(NamedTuple):
     layers: int = 2
     mounts: bool = False                # the mount itself is what is timed
 
+    @property
+    def heavy(self):
+        """Whether it moves as much as the biggest file holds."""
+        return self.dataset == "big" or self.run in (seq_write, rand_write)
+
 
 def find(env):
     return env.shell('find "$1" -printf "%s %m %p\\n" >/dev/null')

@@ -191,3 +191,6 @@ unmount() {
 		timeout 60 fusermount3 -u "$1"
 	fi
 }
+
+# need_union - the union under test; a build without it can test nothing here
+need_union() { [ -x "$NACRE_UNIONFS" ] || skip "no nacre-unionfs in $NACRE_BUILD"; }

@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Random lists. The names are few, so that operations meet each other and the
+ * layers below. Each template is one kind of line; what is in braces is chosen.
+ */
+#include "config.h"
+
+#include "tests/lib/fsops/fsops.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct template {
+	unsigned weight;
+	const char *text;
+};
+
+/*
+ * P path, D path that is likely a directory, F likely a file, S slot, M mode,
+ * O offset, L length, B byte, U user, X xattr name, V value, T time,
+ * W flags for writing, A acl
+ */
+static const struct template user_templates[] = {
+	{ 6, "create {F} {M}" },
+	{ 6, "mkdir {D} {M}" },
+	{ 1, "fifo {F} {M}" },
+	{ 1, "sock {F} {M}" },
+	{ 1, "chr {F} {M} 1 3" },
+	{ 1, "chr {F} {M} 0 0" },
+	{ 3, "symlink {P} {F}" },
+	{ 3, "readlink {P}" },
+	{ 5, "link {F} {F}" },
+	{ 9, "unlink {F}" },
+	{ 2, "unlink {D}" },
+	{ 6, "rmdir {D}" },
+	{ 9, "rename {F} {F}" },
+	{ 6, "rename {D} {D}" },
+	{ 2, "rename {F} {D}" },
+	{ 2, "rename {D} {F}" },
+	{ 2, "rename_noreplace {P} {P}" },
+	{ 3, "exchange {P} {P}" },
+	{ 1, "rename_whiteout {F} {F}" },
+	{ 6, "readdir {D}" },
+	{ 2, "empty {D}" },
+	{ 6, "stat {P}" },
+	{ 1, "access {P} 7" },
+	{ 4, "chmod {P} {M}" },
+	{ 4, "chown {P} {U} {U}" },
+	{ 3, "utimens {P} {T} {T}" },
+	{ 2, "touch {P}" },
+	{ 3, "truncate {F} {L}" },
+	{ 4, "setxattr {P} {X} {V}" },
+	{ 1, "setxattr_create {P} {X} {V}" },
+	{ 1, "setxattr_replace {P} {X} {V}" },
+	{ 1, "setxattr_big {F} {X} 3000" },
+	{ 2, "getxattr {P} {X}" },
+	{ 1, "getxattr_size {P} {X}" },
+	{ 2, "listxattr {P}" },
+	{ 2, "removexattr {P} {X}" },
+	{ 2, "setacl {P} access {A}" },
+	{ 2, "setacl {D} default {A}" },
+	{ 1, "getacl {P} access" },
+	{ 1, "getacl {P} default" },
+	{ 14, "open {S} {F} {W} {M}" },
+	{ 2, "open {S} {D} rdonly|directory" },
+	{ 1, "open {S} {D} rdwr|tmpfile {M}" },
+	{ 2, "close {S}" },
+	{ 2, "reopen {S} {S} rdonly" },
+	{ 4, "pread {S} {O} {L}" },
+	{ 6, "pwrite {S} {O} {L} {B}" },
+	{ 3, "write {S} {L} {B}" },
+	{ 2, "ftruncate {S} {L}" },
+	{ 3, "fstat {S}" },
+	{ 1, "fchmod {S} {M}" },
+	{ 1, "fchown {S} {U} {U}" },
+	{ 1, "futimens {S} {T} {T}" },
+	{ 1, "fsetxattr {S} {X} {V}" },
+	{ 1, "fgetxattr {S} {X}" },
+	{ 1, "fsync {S}" },
+	{ 1, "fdatasync {S}" },
+	{ 1, "fallocate {S} plain {O} {L}" },
+	{ 1, "fallocate {S} keep {O} {L}" },
+	{ 1, "fallocate {S} punch {O} {L}" },
+	{ 1, "fallocate {S} zero {O} {L}" },
+	{ 1, "copy {S} {O} {S} {O} {L}" },
+	{ 2, "mmap_write {S} {O} {L} {B}" },
+	{ 2, "map {F}" },
+	{ 3, "drop_cache {S}" },
+	{ 1, "readdir_open {S}" },
+	{ 2, "link_open {S} {F}" },
+	{ 5, "read {F}" },
+	{ 5, "put {F} 0 {L} {B}" },
+	{ 4, "patch {F} {O} {L} {B}" },
+	{ 3, "append {F} {L} {B}" },
+	{ 2, "as {U} {U}" },
+	{ 7, "as 0 0" },
+	{ 1, "umask 022" },
+	{ 1, "umask 007" },
+	{ 1, "umask 0" },
+};
+
+static const struct template layer_templates[] = {
+	{ 16, "put {F} 0 {L} {B}" },
+	{ 12, "mkdir {D} {M}" },
+	{ 1, "fifo {F} {M}" },
+	{ 1, "sock {F} {M}" },
+	{ 1, "chr {F} {M} 1 3" },
+	{ 3, "symlink {P} {F}" },
+	{ 5, "link {F} {F}" },
+	{ 4, "whiteout {P}" },
+	{ 2, "opaque {D}" },
+	{ 4, "chmod {P} {M}" },
+	{ 4, "chown {P} {U} {U}" },
+	{ 3, "setxattr {P} {X} {V}" },
+	{ 2, "setacl {P} access {A}" },
+	{ 2, "setacl {D} default {A}" },
+	{ 2, "truncate {F} 200000" },
+};
+
+struct rng {
+	uint64_t state;
+};
+
+/* splitmix64: small, and the same everywhere */
+static uint64_t next(struct rng *rng)
+{
+	uint64_t z = (rng->state += 0x9e3779b97f4a7c15ull);
+
+	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ull;
+	z = (z ^ (z >> 27)) * 0x94d049bb133111ebull;
+	return z ^ (z >> 31);
+}
+
+static unsigned below(struct rng *rng, unsigned n)
+{
+	return (unsigned)(next(rng) % n);
+}
+
+#define PICK(rng, table) ((table)[below(rng, sizeof(table) / sizeof(*(table)))])
+
+static void put_dirs(struct rng *rng)
+{
+	static const unsigned depths[] = { 0, 0, 0, 1, 1, 1, 1, 2, 2, 3 };
+	unsigned depth = PICK(rng, depths);
+
+	while (depth--)
+		printf("d%u/", below(rng, 4));
+}
+
+static void put_dir(struct rng *rng)
+{
+	put_dirs(rng);
+	printf("d%u", below(rng, 4));
+}
+
+static void put_file(struct rng *rng)
+{
+	put_dirs(rng);
+	if (below(rng, 12) == 0)
+		printf("d%u", below(rng, 4));	/* now and then of the other type */
+	else
+		printf("f%u", below(rng, 5));
+}
+
+static void put_choice(struct rng *rng, char kind)
+{
+	static const char *const modes[] = {
+		"0644", "0755", "0600", "0777", "0400", "0750", "1777", "2755", "4755",
+		"0", "2770",
+	};
+	static const unsigned offsets[] = { 0, 1, 100, 511, 4095, 4096, 5000, 65536, 100000 };
+	static const unsigned lengths[] = { 0, 1, 10, 100, 4096, 4097, 10000, 70000 };
+	static const unsigned users[] = { 0, 0, 1000, 1001 };
+	static const char *const xattrs[] = {
+		"user.one", "user.two", "trusted.one", "security.one", "user.overlay.opaque",
+		"trusted.overlay.opaque",
+	};
+	static const char *const flags[] = {
+		"rdonly", "rdonly", "wronly", "rdwr", "rdwr", "rdwr|creat", "rdwr|creat|excl",
+		"rdwr|trunc", "wronly|append", "rdwr|creat|trunc", "rdonly|nofollow",
+		"rdonly|trunc", "path",
+	};
+	static const char *const acls[] = {
+		"user::7,user:1000:5,group::5,mask::5,other::0",
+		"user::6,group::4,group:1001:6,mask::6,other::4",
+		"user::7,group::0,other::0",
+	};
+
+	switch (kind) {
+	case 'P':
+		below(rng, 2) ? put_dir(rng) : put_file(rng);
+		break;
+	case 'D': put_dir(rng); break;
+	case 'F': put_file(rng); break;
+	case 'S': printf("%u", below(rng, 4)); break;
+	case 'M': printf("%s", PICK(rng, modes)); break;
+	case 'O': printf("%u", PICK(rng, offsets)); break;
+	case 'L': printf("%u", PICK(rng, lengths)); break;
+	case 'B': printf("%u", below(rng, 256)); break;
+	case 'U': printf("%u", PICK(rng, users)); break;
+	case 'X': printf("%s", PICK(rng, xattrs)); break;
+	case 'V': printf("v%u", below(rng, 100)); break;
+	case 'T': printf("%u", 1000000000 + below(rng, 1000)); break;
+	case 'W': printf("%s", PICK(rng, flags)); break;
+	case 'A': printf("%s", PICK(rng, acls)); break;
+	default: abort();
+	}
+}
+
+static void put_line(struct rng *rng, const char *text)
+{
+	for (; *text; text++) {
+		if (*text == '{') {
+			put_choice(rng, text[1]);
+			text += 2;
+		} else {
+			putchar(*text);
+		}
+	}
+	putchar('\n');
+}
+
+/* Most layers have most of the upper directories, so that they merge. */
+static void put_skeleton(struct rng *rng)
+{
+	unsigned i, j;
+
+	for (i = 0; i < 4; i++) {
+		if (below(rng, 5) == 0)
+			continue;
+		printf("mkdir d%u 0755\n", i);
+		for (j = 0; j < 4; j++)
+			if (below(rng, 2))
+				printf("mkdir d%u/d%u 0755\n", i, j);
+	}
+}
+
+static const char *pick_template(struct rng *rng, const struct template *table, size_t n)
+{
+	unsigned total = 0, at;
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		total += table[i].weight;
+	at = below(rng, total);
+	for (i = 0; at >= table[i].weight; i++)
+		at -= table[i].weight;
+	return table[i].text;
+}
+
+void fsops_generate(enum generate_kind kind, uint64_t seed, long count)
+{
+	const bool layer = kind == GENERATE_LAYER;
+	const struct template *table = layer ? layer_templates : user_templates;
+	size_t n = layer ? sizeof(layer_templates) / sizeof(*layer_templates) :
+			   sizeof(user_templates) / sizeof(*user_templates);
+	struct rng rng = { seed };
+
+	if (layer)
+		put_skeleton(&rng);
+	for (; count > 0; count--)
+		put_line(&rng, pick_template(&rng, table, n));
+	if (layer)
+		printf("freeze\n");
+}

@@ -1,0 +1,74 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Every byte read is the byte last written, while a lower file is copied up
+# under descriptors and maps that are older than its copy and pages are evicted
+# all the time. And the upper holds exactly these bytes afterwards.
+#
+# For a look at kernel overlay: COHERENCE=-k.
+# timeout: 400
+. "$(dirname "$0")/../lib/test.sh"
+need_root
+need_fuse
+need_union
+
+mkdir "$T/lower" "$T/upper" "$T/work" "$T/merged"
+
+# A cgroup so small that pages are evicted by pressure as well.
+small_cgroup() {
+	local dir
+	for dir in /sys/fs/cgroup/memory /sys/fs/cgroup; do
+		mkdir "$dir/$TEST_ID-small" 2>/dev/null || continue
+		defer rmdir "$dir/$TEST_ID-small"
+		if echo 24M 2>/dev/null >"$dir/$TEST_ID-small/memory.limit_in_bytes" ||
+			echo 24M 2>/dev/null >"$dir/$TEST_ID-small/memory.max"; then
+			echo "$dir/$TEST_ID-small"
+			return
+		fi
+	done
+}
+
+# make_files NAME... - 64 pages that differ from each other
+make_files() {
+	local name page
+	for name; do
+		for ((page = 0; page < 64; page++)); do
+			printf "%s page $page.%4096s" "$name" '' | head -c 4096
+		done >"$T/lower/$name"
+	done
+}
+
+# check NAME THREADS ROUNDS SEED - and what reached the disk
+check() {
+	timeout 120 "$LIB/coherence" ${COHERENCE:-} "$T/merged/$1" "$T/$1.model" "$2" "$3" "$4" ||
+		fail "$1: wrong data, or no end (seed $4)"
+	cmp "$T/merged/$1" "$T/$1.model" || fail "$1: wrong data after all"
+}
+
+try() {		# WHAT OPTIONS
+	local name what=$1
+	rm -rf "$T/upper" "$T/work"
+	mkdir "$T/upper" "$T/work"
+	mount_nacre "$T/merged" "$T/lower" "$T/upper" "$T/work" "$2"
+	check one 1 3000 1
+	check two 2 3000 2
+	check eight 8 2000 3
+	cgroup=$(small_cgroup)
+	if [ -n "$cgroup" ]; then
+		(echo $BASHPID >"$cgroup/cgroup.procs" && check pressed 8 2000 4) ||
+			fail "$what: in a small cgroup"
+		rmdir "$cgroup"
+	fi
+	unmount "$T/merged"
+	for name in one two eight pressed; do
+		[ ! -e "$T/$name.model" ] || cmp "$T/upper/$name" "$T/$name.model" ||
+			fail "$what: the upper holds wrong bytes of $name"
+	done
+}
+
+make_files one two eight pressed
+cp -r "$T/lower" "$T/lower.before"
+try "as is" ""
+for data in cached passthrough; do
+	[ -n "${COHERENCE:-}" ] || try "data=$data" "data=$data"
+done
+diff -r "$T/lower" "$T/lower.before" || fail "a lower file has changed"
