@@ -419,6 +419,53 @@ int cgroup_v2_path_of(const struct cgroup_layout *layout, pid_t pid, char **ret_
 	return path_in(layout, &layout->list[layout->v2], "", pid, ret_path);
 }
 
+/* -EXDEV leaves the path NULL: it cannot be told in our terms. */
+static int paths_add(const struct hierarchy *h, const char *line, char **path)
+{
+	int r = translate_path(strchr(strchr(line, ':') + 1, ':') + 1, h->shown, path);
+
+	return r == -EXDEV ? 0 : r;
+}
+
+static int paths_add_line(const struct cgroup_layout *layout, const char *line,
+			  struct cgroup_paths *paths)
+{
+	int r = 0;
+
+	for (int c = 0; r >= 0 && c < CGROUP_CONTROLLER_COUNT; c++) {
+		const struct hierarchy *h = serving(layout, c);
+
+		if (h && !paths->of[c] && line_is_of(line, h, controllers[c].v1))
+			r = paths_add(h, line, &paths->of[c]);
+	}
+	if (r >= 0 && layout->v2 >= 0 && !paths->v2 &&
+	    line_is_of(line, &layout->list[layout->v2], ""))
+		r = paths_add(&layout->list[layout->v2], line, &paths->v2);
+	return r;
+}
+
+int cgroup_paths_parse(const struct cgroup_layout *layout, char *text,
+		       struct cgroup_paths *ret_paths)
+{
+	char *save = NULL;
+	int r = 0;
+
+	memset(ret_paths, 0, sizeof(*ret_paths));
+	for (char *line = strtok_r(text, "\n", &save); line && r >= 0;
+	     line = strtok_r(NULL, "\n", &save))
+		if (strchr(line, ':') && strchr(strchr(line, ':') + 1, ':'))
+			r = paths_add_line(layout, line, ret_paths);
+	return r;
+}
+
+void cgroup_paths_done(struct cgroup_paths *paths)
+{
+	for (int c = 0; c < CGROUP_CONTROLLER_COUNT; c++)
+		free(paths->of[c]);
+	free(paths->v2);
+	memset(paths, 0, sizeof(*paths));
+}
+
 int cgroup_open_at(int root_fd, const char *path)
 {
 	struct open_how how = {

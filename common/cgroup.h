@@ -82,6 +82,25 @@ int cgroup_path_of(const struct cgroup_layout *layout,
  */
 int cgroup_v2_path_of(const struct cgroup_layout *layout, pid_t pid, char **ret_path);
 
+/* Where a process is in each hierarchy. */
+struct cgroup_paths {
+	char *of[CGROUP_CONTROLLER_COUNT];	/* owned; NULL where it cannot be told */
+	char *v2;				/* owned; the same in the v2 tree */
+};
+
+/**
+ * cgroup_paths_parse() - all that cgroup_path_of() would say, from one reading
+ * @text:	contents of a /proc/PID/cgroup; cut up
+ * @ret_paths:	give back with cgroup_paths_done(), also on failure
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int cgroup_paths_parse(const struct cgroup_layout *layout, char *text,
+		       struct cgroup_paths *ret_paths);
+
+/** cgroup_paths_done() - free the paths */
+void cgroup_paths_done(struct cgroup_paths *paths);
+
 /**
  * cgroup_open_at() - take hold of a cgroup's directory
  * @root_fd:	a hierarchy's root, from cgroup_layout_root_fd()

@@ -34,6 +34,7 @@ enum {
 	RECORD_ORPHANS = 128,
 	RECORD_SUSPECTS = 32,
 	RECORD_INIT_BYTES = 256,
+	RECORD_KEPT = 4096,	   /* descriptors */
 	RECORD_CRASHES_ALLOWED = 3, /* then a request is answered EIO */
 };
 
@@ -75,7 +76,9 @@ struct record {
 	_Atomic uint32_t generation;
 	_Atomic uint32_t phase;		/* enum record_phase */
 	_Atomic uint32_t crashed;	/* the last death was a crash, not a kill */
+	_Atomic uint32_t stopping;	/* take no more requests, and end */
 	uint32_t init_bytes;
+	uint32_t unused;
 	uint64_t offered;		/* INIT flags of the kernel, 64 of them */
 	_Atomic uint64_t granted;	/* those that our reply asked for */
 	uint32_t minor;			/* the kernel's protocol minor */
@@ -84,6 +87,8 @@ struct record {
 	struct record_reply orphans[RECORD_ORPHANS];
 	struct record_suspect suspects[RECORD_SUSPECTS];
 	struct record_slot slots[RECORD_SLOTS];
+	int32_t kept[RECORD_KEPT];	/* the holder's descriptor, 0: none */
+	_Atomic uint8_t kept_taken[RECORD_KEPT];
 };
 
 /**

@@ -47,6 +47,10 @@ struct session_config {
 	unsigned threads;	   /* worker threads; 0: one per core, at least 2 */
 	unsigned max_read_bytes;   /* 0: the kernel's default */
 	size_t state_bytes;	   /* size of the state memfd; 0: none */
+	int spin_us;		   /* wait this long for the next request without
+				      sleeping; 0: as measured best; < 0: never */
+	int watchdog_s;		   /* replace a worker that for this long answers
+				      nothing and takes nothing; 0: 120; < 0: never */
 };
 
 struct session_service {
@@ -58,8 +62,8 @@ struct session_service {
 	 * @context:	what was given to session_run()
 	 * @ret_userdata: what fuse_req_userdata() will return
 	 *
-	 * No thread but the caller's runs yet. Return: 0 or -errno; the
-	 * function has logged why.
+	 * No thread but the caller's runs yet; the working directory is "/".
+	 * Return: 0 or -errno; the function has logged why.
 	 */
 	int (*start)(struct session *s, void *context, void **ret_userdata);
 
@@ -72,6 +76,21 @@ struct session_service {
 
 	/** stop() - the mount is gone: give back what start() made */
 	void (*stop)(void *userdata);
+
+	/**
+	 * pause() - another worker takes over: finish the requests that threads
+	 *	of your own have in hand, and leave the state as it should find
+	 *	it. No request comes any more, and the process ends when this
+	 *	returns. May be NULL.
+	 */
+	void (*pause)(void *userdata);
+
+	/**
+	 * check() - whether start() could go on from this state; runs in a
+	 *	process of its own while another worker serves: look, do not
+	 *	touch. May be NULL. Return: 0 or -errno; has said why.
+	 */
+	int (*check)(struct session *s, void *context);
 };
 
 /**
@@ -92,6 +111,15 @@ struct session_service {
  */
 int session_run(const struct session_config *config,
 		const struct session_service *service, void *context);
+
+/**
+ * session_is_handover() - whether this process was executed to go on with a
+ *	mount of an older version
+ *
+ * For what a program does before session_run() and may not do twice: a lock
+ * that it takes then is still held by the holder.
+ */
+bool session_is_handover(void);
 
 /**
  * session_want() - ask the kernel for a feature; only inside init()
@@ -148,3 +176,36 @@ bool session_is_resent(const struct session *s);
  */
 void session_extend_open(struct session *s, uint32_t open_flags,
 			 int32_t backing_id);
+
+/**
+ * session_keep_fd() - have a descriptor outlive this worker
+ * @fd:	lent; the holder gets one of its own
+ *
+ * For what has no name to be opened by again, as unlinked files. There is room
+ * for some 4000, and they count against the holder's limit of open files.
+ *
+ * Return: its place, > 0, to be written into the state; -EMFILE.
+ */
+int session_keep_fd(struct session *s, int fd);
+
+/**
+ * session_kept_fd() - a descriptor that an earlier worker kept
+ *
+ * Return: the descriptor, lent until session_drop_fd(); -ENOENT if there is
+ * none, or this worker itself kept it and so has its own.
+ */
+int session_kept_fd(const struct session *s, int place);
+
+/** session_drop_fd() - the descriptor is no longer needed by anyone */
+void session_drop_fd(struct session *s, int place);
+
+/**
+ * session_upgrade() - have the program that is installed now serve a mount
+ * @mountpoint:	of this program; NULL: all of @subtype that we may upgrade
+ *
+ * The worker of the running version answers what it has in hand, then the new
+ * version takes over. If it cannot, the running one goes on. Says what was done.
+ *
+ * Return: an exit status for main().
+ */
+int session_upgrade(const char *mountpoint, const char *subtype);

@@ -5,7 +5,7 @@
  * How it works. libfuse decodes requests and encodes replies; receiving,
  * sending, threads and the end are ours. The main thread negotiates alone, and
  * becomes one of the serving threads afterwards. Everything that leaves goes
- * through send_reply(), everything that comes through receive().
+ * through send_reply(), everything that comes through receive.c.
  */
 #include "config.h"
 
@@ -13,14 +13,16 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <sys/uio.h>
 
-#include "common/cleanup.h"
+#include "common/crash.h"
 #include "common/errors.h"
 #include "common/fuse_kernel.h"
+#include "common/keep.h"
 #include "common/log.h"
 #include "common/negotiate.h"
 #include "common/ready.h"
@@ -29,7 +31,9 @@
 enum {
 	EXIT_GONE = 0,		/* the mount is gone */
 	EXIT_BROKEN = 1,
+	EXIT_PAUSED = 3,	/* another worker was wanted */
 	THREADS_MAX = 64,
+	SPIN_DEFAULT_US = 30,
 };
 
 /*
@@ -122,7 +126,7 @@ static ssize_t send_reply(int fd, struct iovec *iov, int count, void *userdata)
 
 static ssize_t receive(int fd, void *buf, size_t size, void *userdata)
 {
-	return read(fd, buf, size);
+	return receive_read(&serving->receive, buf, size);
 }
 
 /* Only large replies to READ: the kernel may ask for those as often as it likes,
@@ -136,16 +140,16 @@ static ssize_t splice_reply(int from, off_t *from_at, int to, off_t *to_at,
 	return n;
 }
 
-static ssize_t splice_receive(int from, off_t *from_at, int to, off_t *to_at,
+static ssize_t splice_request(int from, off_t *from_at, int to, off_t *to_at,
 			      size_t bytes, unsigned flags, void *userdata)
 {
-	return splice(from, from_at, to, to_at, bytes, flags);
+	return receive_splice(&serving->receive, to, bytes, flags);
 }
 
 static const struct fuse_custom_io hooks = {
 	.writev = send_reply,
 	.read = receive,
-	.splice_receive = splice_receive,
+	.splice_receive = splice_request,
 	.splice_send = splice_reply,
 };
 
@@ -272,14 +276,19 @@ static void work_on(struct session *s, const struct fuse_buf *buf)
 	record_end(slot);
 }
 
-/* Returns when the mount is gone. */
+static bool is_stopping(const struct session *s)
+{
+	return atomic_load_explicit(&s->record->stopping, memory_order_relaxed);
+}
+
+/* Returns when the mount is gone, or another worker is to take over. */
 static void *serve(void *session)
 {
 	struct session *s = session;
 	struct fuse_buf buf = { 0 };
 	int r;
 
-	while (!fuse_session_exited(s->fuse)) {
+	while (!fuse_session_exited(s->fuse) && !is_stopping(s)) {
 		r = fuse_session_receive_buf(s->fuse, &buf);
 		if (r > 0) {
 			work_on(s, &buf);
@@ -289,6 +298,7 @@ static void *serve(void *session)
 			_exit(EXIT_BROKEN);	/* one thread less is no service */
 		}
 	}
+	receive_thread_done(&s->receive);
 	free(buf.mem);
 	return NULL;
 }
@@ -361,12 +371,14 @@ static int negotiate_again(struct session *s)
 	return -EPROTO;
 }
 
-/* Tells the holder. Whoever waits gets the terminal back, so we drop it. */
+/* Tells the holder. Whoever waits for the first one gets the terminal back, so
+ * we drop it. */
 static void announce(struct session *s)
 {
-	if (!s->config->foreground)
+	if (session_generation(s) == 0 && !s->config->foreground)
 		ready_drop_stdio();
-	(void)eventfd_write(s->serving_fd, 1);	/* cannot fail: it is new */
+	atomic_store(&s->record->phase, RECORD_SERVING);
+	(void)eventfd_write(s->serving_fd, 1);	/* fails only at 2^64 */
 }
 
 /* What the dead worker had in hand comes again, or must be answered now. */
@@ -396,12 +408,8 @@ static int take_up(struct session *s)
 	unsigned count;
 	int r;
 
-	if (session_generation(s) == 0) {
-		r = negotiate_first(s);
-		if (r == 0)
-			announce(s);
-		return r;
-	}
+	if (session_generation(s) == 0)
+		return negotiate_first(s);
 
 	count = record_adopt(s->record, lost);
 	r = negotiate_again(s);
@@ -418,11 +426,22 @@ static int tie_to_holder(const struct session *s)
 	return getppid() == s->holder ? 0 : -ESRCH;
 }
 
+static unsigned spin_us(const struct session *s)
+{
+	int configured = s->config->spin_us;
+
+	if (configured == 0)
+		return SPIN_DEFAULT_US;
+	return configured > 0 ? (unsigned)configured : 0;
+}
+
 static int work(struct session *s, void *userdata)
 {
 	int r;
 
-	s->fuse = make_fuse(s, userdata);
+	r = receive_init(&s->receive, s->device_fd, s->stop_fd, spin_us(s));
+	if (r == 0)
+		s->fuse = make_fuse(s, userdata);
 	if (!s->fuse) {
 		log_error("cannot set up libfuse\nIts own message is above.");
 		return -ENOMEM;
@@ -430,10 +449,22 @@ static int work(struct session *s, void *userdata)
 
 	r = take_up(s);
 	if (r == 0) {
-		atomic_store(&s->record->phase, RECORD_SERVING);
+		announce(s);
 		serve_with_threads(s);
 	}
 	return r;
+}
+
+/*
+ * Not stop(): the mount and its state are there for another one. What is in
+ * memory may be in use by threads of the file system, so it is left to the end
+ * of the process.
+ */
+static _Noreturn void end_paused(struct session *s, void *userdata)
+{
+	if (s->service->pause)
+		s->service->pause(userdata);
+	_exit(EXIT_PAUSED);
 }
 
 int session_work(struct session *s)
@@ -446,12 +477,17 @@ int session_work(struct session *s)
 	r = tie_to_holder(s);
 	if (r == 0)
 		r = -pthread_key_create(&slot_key, give_slot);
+	crash_watch(s->crash_fd);
+	if (session_generation(s) > 0)
+		keep_adopt(s);
 	if (r == 0)
 		r = s->service->start(s, s->context, &userdata);
 	if (r < 0)
 		return EXIT_BROKEN;
 
 	r = work(s, userdata);
+	if (r == 0 && !fuse_session_exited(s->fuse))
+		end_paused(s, userdata);
 	if (s->service->stop)
 		s->service->stop(userdata);
 	if (s->fuse)

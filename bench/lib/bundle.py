@@ -24,15 +24,16 @@ def make_root(path):
     for name in ("bin", "dev", "etc", "proc", "sys", "tmp"):
         os.makedirs(os.path.join(path, name))
     shutil.copy2(busybox, os.path.join(path, "bin/busybox"))
-    for name in ("true", "sh"):
+    for name in ("true", "sh", "sleep"):
         os.symlink("busybox", os.path.join(path, "bin", name))
     return path
 
 
-def make_bundle(path, root, group):
+def make_bundle(path, root, group, command):
+    """`group`: the container's own, below the hierarchy's root."""
     os.makedirs(path)
     with open(os.path.join(path, "config.json"), "w", encoding="ascii") as file:
-        json.dump(_config(root, group), file, indent=1)
+        json.dump(_config(root, group, command), file, indent=1)
     return path
 
 
@@ -41,13 +42,13 @@ def _mount(target, kind, *options):
             "options": list(options)}
 
 
-def _config(root, group):
+def _config(root, group, command):
     sets = ["bounding", "effective", "permitted"]
     return {
         "ociVersion": "1.0.2",
         "process": {
             "terminal": False, "user": {"uid": 0, "gid": 0},
-            "args": ["/bin/true"], "env": ["PATH=/bin"], "cwd": "/",
+            "args": command, "env": ["PATH=/bin"], "cwd": "/",
             "capabilities": {name: CAPABILITIES for name in sets},
             "noNewPrivileges": True,
         },
@@ -65,7 +66,7 @@ def _config(root, group):
             _mount("/sys", "sysfs", "nosuid", "noexec", "nodev", "ro"),
         ],
         "linux": {
-            "cgroupsPath": f"/{group}/c",
+            "cgroupsPath": f"/{group}",
             "namespaces": [{"type": t} for t in (
                 "pid", "network", "ipc", "uts", "mount", "cgroup")],
             "resources": {

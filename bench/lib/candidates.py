@@ -124,7 +124,7 @@ class Mount:
 
     def memory_kib(self):
         """Proportional set size of all daemons of this mount."""
-        return sum(_pss_kib(pid) for pid in _alive(self.pids))
+        return sum(pss_kib(pid) for pid in _alive(self.pids))
 
 
 def _alive(pids):
@@ -145,7 +145,8 @@ def _daemons():
     return {int(p) for p in os.listdir("/proc") if p.isdigit() and p != "1"}
 
 
-def _pss_kib(pid):
+def pss_kib(pid):
+    """Proportional set size of a process."""
     with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as file:
         for line in file:
             if line.startswith("Pss:"):

@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config.h"
+#include "common/receive.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/futex.h>
+#include <limits.h>
+#include <sys/epoll.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/errors.h"
+
+/*
+ * A request that came this long after we fell asleep would have come within a
+ * spin: most of that time is what waking up takes.
+ */
+#define CLOSE_NS	INT64_C(100000)
+/* Between two looks at the clock; more means another process had our CPU. */
+#define PREEMPTED_NS	INT64_C(15000)
+/* How long one request may hold up the others, about. */
+#define HELD_UP_NS	INT64_C(200000)
+#define PARK_NS		INT64_C(500000)
+
+enum {
+	CREDIT_TO_SPIN = 4,	/* that many requests close together */
+	CREDIT_MAX = 8,
+	CREDIT_MISSED = -4,	/* none came: wait for eight before trying again */
+	CREDIT_PREEMPTED = -256, /* no CPU is free; spinning takes one away */
+	PAUSES = 16,		/* between two tries, for the sake of the other core */
+};
+
+/* What to receive into. */
+struct target {
+	void *buf;		/* NULL: the pipe */
+	int pipe_fd;
+	size_t size;
+	unsigned flags;
+};
+
+static _Thread_local int thread_epoll_fd = -1;
+static _Thread_local bool thread_hot;
+
+static int64_t now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
+}
+
+static void relax(void)
+{
+	for (int i = 0; i < PAUSES; i++)
+#if defined(__x86_64__) || defined(__i386__)
+		__builtin_ia32_pause();
+#elif defined(__aarch64__)
+		__asm__ volatile("yield");
+#else
+		__asm__ volatile("" ::: "memory");
+#endif
+}
+
+int receive_init(struct receive *r, int device_fd, int stop_fd,
+		 unsigned spin_us)
+{
+	int flags = fcntl(device_fd, F_GETFL);
+
+	*r = (struct receive){
+		.device_fd = device_fd,
+		.stop_fd = stop_fd,
+		.spin_ns = sysconf(_SC_NPROCESSORS_ONLN) > 1 ?
+				   (int64_t)spin_us * 1000 : 0,
+	};
+	if (flags < 0)
+		return -errno;
+	return neg_errno(fcntl(device_fd, F_SETFL, flags | O_NONBLOCK));
+}
+
+static ssize_t try_once(const struct receive *r, const struct target *t)
+{
+	if (t->buf)
+		return read(r->device_fd, t->buf, t->size);
+	return splice(r->device_fd, NULL, t->pipe_fd, NULL, t->size, t->flags);
+}
+
+static bool came(ssize_t n)
+{
+	return n >= 0 || errno != EAGAIN;
+}
+
+static void add_credit(struct receive *r, int32_t sum)
+{
+	int32_t credit = atomic_load_explicit(&r->credit, memory_order_relaxed);
+
+	/* Two threads may forget one's addition: it is a guess anyway. */
+	if (credit + sum <= CREDIT_MAX)
+		atomic_store_explicit(&r->credit, credit + sum,
+				      memory_order_relaxed);
+}
+
+static void set_credit(struct receive *r, int32_t credit)
+{
+	atomic_store_explicit(&r->credit, credit, memory_order_relaxed);
+}
+
+/* Only one is hot; others stay as they are. */
+static bool become_hot(struct receive *r)
+{
+	uint32_t nobody = 0;
+
+	if (thread_hot)
+		return true;
+	if (!r->spin_ns ||
+	    atomic_load_explicit(&r->credit, memory_order_relaxed) <
+		    CREDIT_TO_SPIN)
+		return false;
+	thread_hot = atomic_compare_exchange_strong(&r->hot, &nobody, 1);
+	return thread_hot;
+}
+
+static void become_cold(struct receive *r)
+{
+	if (!thread_hot)
+		return;
+	thread_hot = false;
+	atomic_store(&r->hot, 0);
+	(void)syscall(SYS_futex, &r->hot, FUTEX_WAKE_PRIVATE, INT_MAX, NULL,
+		      NULL, 0);
+}
+
+static ssize_t spin(struct receive *r, const struct target *t)
+{
+	int64_t start = now_ns(), before = start, now;
+	ssize_t n;
+
+	atomic_store_explicit(&r->busy_since_ns, 0, memory_order_relaxed);
+	for (;;) {
+		n = try_once(r, t);
+		if (came(n)) {
+			add_credit(r, 1);
+			atomic_store_explicit(&r->busy_since_ns, now_ns(),
+					      memory_order_relaxed);
+			return n;
+		}
+		relax();
+		now = now_ns();
+		if (now - before > PREEMPTED_NS || now - start > r->spin_ns)
+			break;
+		before = now;
+	}
+
+	set_credit(r, now - before > PREEMPTED_NS ? CREDIT_PREEMPTED :
+						    CREDIT_MISSED);
+	become_cold(r);
+	errno = EAGAIN;
+	return -1;
+}
+
+static bool is_hot_one_held_up(const struct receive *r)
+{
+	int64_t since = atomic_load_explicit(&r->busy_since_ns,
+					     memory_order_relaxed);
+
+	return since && now_ns() - since > HELD_UP_NS;
+}
+
+/* Until the hot thread is cold again, or held up. */
+static void park(struct receive *r)
+{
+	static const struct timespec a_while = { .tv_nsec = PARK_NS };
+
+	while (atomic_load(&r->hot) && !is_hot_one_held_up(r))
+		(void)syscall(SYS_futex, &r->hot, FUTEX_WAIT_PRIVATE, 1,
+			      &a_while, NULL, 0);
+}
+
+static int open_epoll(const struct receive *r)
+{
+	struct epoll_event device = { .events = EPOLLIN | EPOLLEXCLUSIVE };
+	struct epoll_event stop = { .events = EPOLLIN, .data.u32 = 1 };
+	int fd = neg_errno(epoll_create1(EPOLL_CLOEXEC));
+
+	if (fd < 0)
+		return fd;
+	if (epoll_ctl(fd, EPOLL_CTL_ADD, r->device_fd, &device) < 0 ||
+	    epoll_ctl(fd, EPOLL_CTL_ADD, r->stop_fd, &stop) < 0) {
+		int error = errno;
+
+		close(fd);
+		return -error;
+	}
+	return fd;
+}
+
+/* Return: 0, perhaps in vain; -EAGAIN once stopped; any other error. */
+static int sleep_until_woken(struct receive *r)
+{
+	struct epoll_event event;
+	int n;
+
+	if (thread_epoll_fd < 0)
+		thread_epoll_fd = open_epoll(r);
+	if (thread_epoll_fd < 0)
+		return thread_epoll_fd;
+
+	n = neg_errno(epoll_wait(thread_epoll_fd, &event, 1, -1));
+	if (n > 0 && event.data.u32 == 1)
+		return -EAGAIN;
+	return n < 0 && n != -EINTR ? n : 0;
+}
+
+static ssize_t sleep_and_try(struct receive *r, const struct target *t)
+{
+	int64_t start = now_ns();
+	ssize_t n;
+	int error;
+
+	do {
+		error = sleep_until_woken(r);
+		if (error < 0) {
+			errno = -error;
+			return -1;
+		}
+		n = try_once(r, t);
+		if (!came(n))
+			park(r);	/* the hot one was faster */
+	} while (!came(n));
+
+	if (now_ns() - start < CLOSE_NS)
+		add_credit(r, 1);
+	else if (!atomic_load(&r->hot) &&
+		 atomic_load_explicit(&r->credit, memory_order_relaxed) > 0)
+		set_credit(r, 0);
+	return n;
+}
+
+static ssize_t receive(struct receive *r, const struct target *t)
+{
+	ssize_t n = try_once(r, t);
+
+	if (!came(n) && become_hot(r))
+		n = spin(r, t);
+	else if (thread_hot)
+		atomic_store_explicit(&r->busy_since_ns, now_ns(),
+				      memory_order_relaxed);
+	if (!came(n))
+		n = sleep_and_try(r, t);
+	return n;
+}
+
+ssize_t receive_read(struct receive *r, void *buf, size_t size)
+{
+	struct target t = { .buf = buf, .size = size };
+
+	return receive(r, &t);
+}
+
+ssize_t receive_splice(struct receive *r, int pipe_fd, size_t size,
+		       unsigned flags)
+{
+	struct target t = { .pipe_fd = pipe_fd, .size = size, .flags = flags };
+
+	return receive(r, &t);
+}
+
+void receive_thread_done(struct receive *r)
+{
+	become_cold(r);
+	if (thread_epoll_fd >= 0)
+		close(thread_epoll_fd);
+	thread_epoll_fd = -1;
+}

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config.h"
+#include "launcher/container.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <poll.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "common/errors.h"
+#include "common/log.h"
+#include "launcher/tree.h"
+#include "launcher/views.h"
+
+#define KILL_TIMEOUT_MS 10000
+
+/* Kills the first process and with it its pid namespace; waits until it is gone. */
+static int kill_first_process(const struct state *s)
+{
+	cleanup_fd int pidfd = -1;
+	struct pollfd p = { .events = POLLIN };
+
+	if (!state_pid_is_alive(s))
+		return 0;
+	p.fd = pidfd = neg_errno((int)syscall(SYS_pidfd_open, s->pid, 0));
+	if (pidfd < 0)
+		return pidfd == -ESRCH ? 0 : pidfd;
+	/* Between looking and opening it may have been replaced by another. */
+	if (!state_pid_is_alive(s))
+		return 0;
+	if (syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0) < 0 && errno != ESRCH)
+		return -errno;
+	return poll(&p, 1, KILL_TIMEOUT_MS) == 0 ? -ETIMEDOUT : 0;
+}
+
+static int remove_groups(const struct state *s)
+{
+	struct cgroup_layout *layout = NULL;
+	struct cgroup_group *group = NULL;
+	int r;
+
+	if (!s->cgroup_path)
+		return 0;
+	r = cgroup_layout_open(NULL, &layout);
+	if (r < 0)
+		return r;
+	r = cgroup_group_open(layout, s->cgroup_path, &group);
+	if (r >= 0)
+		r = cgroup_group_remove(group, s->supervised ? 2 : s->cgroup_levels);
+	cgroup_group_close(group);
+	cgroup_layout_close(layout);
+	return r == -ENOENT ? 0 : r;
+}
+
+int container_cleanup(struct state_dir *dir, const struct state *s, struct fault *f)
+{
+	int r = kill_first_process(s);
+
+	if (r < 0)
+		return fault_set(f, r, "cannot end the first process of '%s'", s->id);
+	r = remove_groups(s);
+	if (r < 0)
+		return fault_set(f, r, "cannot remove the cgroup '%s'", s->cgroup_path);
+	if (s->view)
+		views_unregister(s->id);
+	if (s->scratch) {
+		r = tree_remove_path(s->scratch);
+		if (r < 0)
+			return fault_set(f, r, "cannot remove '%s'", s->scratch);
+	}
+	r = state_dir_remove(dir);
+	return r < 0 ? fault_set(f, r, "cannot remove '%s'", dir->path) : 0;
+}
+
+static void sweep_one(struct state_dir *dir, const char *id)
+{
+	struct fault f = FAULT_INIT;
+	struct state *s = NULL;
+
+	if (state_dir_open(dir, id, false, &f) < 0)
+		return;
+	/* A directory without a state is one whose maker died before it wrote any. */
+	if (state_load(dir, &s, &f) < 0) {
+		if (faccessat(dir->fd, "state.json", F_OK, 0) < 0)
+			(void)state_dir_remove(dir);
+	} else if (s->supervised) {
+		f = (struct fault)FAULT_INIT;
+		if (container_cleanup(dir, s, &f) < 0)
+			log_warn("left over from a nacre that was killed: %s", f.text);
+	}
+	state_free(s);
+	state_dir_close(dir);
+}
+
+void container_sweep(const char *state_root)
+{
+	struct state_dir dir = STATE_DIR_INIT;
+	struct fault f = FAULT_INIT;
+	struct dirent *entry;
+	cleanup_dir DIR *list = NULL;
+	int fd;
+
+	if (state_root_open(state_root, &dir, &f) < 0) {
+		state_dir_done(&dir);	/* creating will say why */
+		return;
+	}
+	fd = openat(dir.root_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	list = fd < 0 ? NULL : fdopendir(fd);
+	while (list && (entry = readdir(list))) {
+		if (!plan_id_is_valid(entry->d_name))
+			continue;
+		/* Not while somebody is between making it and locking it. */
+		if (state_lock_root(&dir, true) < 0)
+			break;
+		sweep_one(&dir, entry->d_name);
+		(void)state_lock_root(&dir, false);
+	}
+	state_dir_done(&dir);
+}

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config.h"
+#include "launcher/command.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "common/errors.h"
+#include "launcher/child.h"
+#include "launcher/creds.h"
+#include "launcher/init.h"
+#include "launcher/seccomp.h"
+
+#define PATH_DEFAULT "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+static int not_found(const char *name, struct fault *f)
+{
+	f->status = STATUS_NOT_FOUND;
+	if (strchr(name, '/'))
+		return fault_set(f, -ENOENT, "cannot execute '%s'", name);
+	fault_set(f, 0, "executable file not found in $PATH: '%s'", name);
+	return -ENOENT;
+}
+
+static int not_executable(const char *name, int error, struct fault *f)
+{
+	f->status = STATUS_NOT_EXECUTABLE;
+	return fault_set(f, error, "cannot execute '%s'", name);
+}
+
+/* 0; -ENOENT; -EACCES for what is there and cannot be executed. */
+static int check_file(const char *path)
+{
+	struct stat st;
+
+	if (stat(path, &st) < 0)
+		return errno == ENOTDIR ? -ENOENT : -errno;
+	if (S_ISDIR(st.st_mode) || !(st.st_mode & 0111))
+		return -EACCES;
+	return 0;
+}
+
+/* Looks the name up as execvp(3) would, in the command's own PATH. */
+static int find_command(const struct plan_process *p, char *ret_path, struct fault *f)
+{
+	const char *name = p->args.items[0];
+	const char *path = plan_env(p, "PATH");
+	int found = -ENOENT;
+
+	if (!*name)
+		return not_found(name, f);
+	if (strchr(name, '/')) {
+		int r = check_file(name);
+
+		snprintf(ret_path, PATH_MAX, "%s", name);
+		if (r == -ENOENT)
+			return not_found(name, f);
+		return r < 0 ? not_executable(name, r, f) : 0;
+	}
+
+	for (path = path ? path : PATH_DEFAULT;; path = strchr(path, ':') + 1) {
+		int length = (int)strcspn(path, ":");
+		int r;
+
+		if (snprintf(ret_path, PATH_MAX, "%.*s%s%s", length, path, length ? "/" : "./",
+			     name) < PATH_MAX) {
+			r = check_file(ret_path);
+			if (r == 0)
+				return 0;
+			if (r == -EACCES)
+				found = r;
+		}
+		if (!path[length])
+			break;
+	}
+	return found == -EACCES ? not_executable(name, found, f) : not_found(name, f);
+}
+
+int command_check(const struct plan_process *p, struct fault *f)
+{
+	char path[PATH_MAX];
+
+	/* A relative path is relative to a directory that the user must enter. */
+	if (strchr(p->args.items[0], '/') && p->args.items[0][0] != '/')
+		return 0;
+	return find_command(p, path, f);
+}
+
+static int take_terminal(int console_fd, struct fault *f)
+{
+	if (console_fd < 0)
+		return 0;
+	if (ioctl(console_fd, TIOCSCTTY, 0) < 0)
+		return fault_set(f, -errno, "cannot make the terminal the controlling one");
+	for (int fd = 0; fd < 3; fd++)
+		if (dup2(console_fd, fd) < 0)
+			return fault_set(f, -errno, "cannot use the terminal");
+	return 0;
+}
+
+/*
+ * A working directory that lies outside of the root would be a way out: it can
+ * be reached through a descriptor that somebody forgot to close.
+ */
+static int enter_workdir(const struct plan_process *p, struct fault *f)
+{
+	char path[PATH_MAX];
+
+	if (chdir(p->cwd) < 0)
+		return fault_set(f, -errno, "cannot enter the working directory '%s'", p->cwd);
+	if (!getcwd(path, sizeof(path)) || path[0] != '/')
+		return fault_set(f, -EXDEV, "the working directory '%s' lies outside of the root",
+				 p->cwd);
+	return 0;
+}
+
+static int set_oom_score(const struct plan_process *p, struct fault *f)
+{
+	cleanup_fd int fd = -1;
+	char text[16];
+
+	if (!p->has_oom_score_adj)
+		return 0;
+	/* An undumpable process does not own its /proc files in a user namespace. */
+	(void)prctl(PR_SET_DUMPABLE, 1);
+	fd = neg_errno(open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC));
+	(void)prctl(PR_SET_DUMPABLE, 0);
+	snprintf(text, sizeof(text), "%d", p->oom_score_adj);
+	if (fd < 0 || write(fd, text, strlen(text)) < 0)
+		return fault_set(f, fd < 0 ? fd : -errno, "cannot set oom_score_adj to %s", text);
+	return 0;
+}
+
+static int set_limits(const struct command *command, const struct plan_process *p,
+		      struct fault *f)
+{
+	uint32_t clamped;
+	int r = creds_set_rlimits(p, &clamped, f);
+
+	for (int i = 0; r >= 0 && command->warn && i < 32; i++)
+		if (clamped & (1u << i))
+			child_warn(command->warn, "%s is above what this host allows: using its "
+				   "hard limit", creds_rlimit_name(i));
+	return r;
+}
+
+static int become_user(const struct command *command, const struct plan_process *p,
+		       struct fault *f)
+{
+	uint64_t left_out;
+	int r = creds_limit_bounding(p, f);
+
+	if (r >= 0)
+		r = creds_become(p, &left_out, f);
+	for (int i = 0; r >= 0 && command->warn && i < 64; i++)
+		if (left_out & (UINT64_C(1) << i))
+			child_warn(command->warn, "%s cannot be given: nacre does not have it",
+				   creds_cap_name(i));
+	return r;
+}
+
+static int apply_rules(const struct plan *plan, const struct plan_process *p,
+		       const struct command *command, struct fault *f)
+{
+	int r = 0;
+
+	if (p->no_new_privs && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return fault_set(f, -errno, "cannot set no_new_privs");
+	/*
+	 * Loading a filter takes CAP_SYS_ADMIN or no_new_privs. With the latter
+	 * it comes last, so that it need not allow what happens before.
+	 */
+	if (!p->no_new_privs)
+		r = seccomp_load_filter(plan->seccomp, f);
+	if (r >= 0)
+		r = become_user(command, p, f);
+	if (r >= 0)
+		r = enter_workdir(p, f);
+	if (r >= 0 && p->no_new_privs)
+		r = seccomp_load_filter(plan->seccomp, f);
+	return r;
+}
+
+int command_execute(const struct command *command, struct fault *f)
+{
+	const struct plan_process *p = command->process ? command->process
+							: &command->plan->process;
+	cleanup_free char **argv = calloc(p->args.count + 1, sizeof(*argv));
+	cleanup_free char **envp = calloc(p->env.count + 1, sizeof(*envp));
+	char path[PATH_MAX];
+	int r;
+
+	if (!argv || !envp)
+		return fault_set(f, -ENOMEM, "cannot start the command");
+	memcpy(argv, p->args.items, p->args.count * sizeof(*argv));
+	if (p->env.count)
+		memcpy(envp, p->env.items, p->env.count * sizeof(*envp));
+
+	if (setsid() < 0 && errno != EPERM)
+		return fault_set(f, -errno, "cannot make a session");
+	r = take_terminal(command->console_fd, f);
+	if (r >= 0)
+		r = set_oom_score(p, f);
+	if (r >= 0)
+		r = set_limits(command, p, f);
+	/* Close-on-exec, not close: the channel still has to carry a failure. */
+	if (r >= 0 && close_range(3 + command->preserve_fds, ~0u, CLOSE_RANGE_CLOEXEC) < 0)
+		r = fault_set(f, -errno, "cannot close descriptors");
+	if (r >= 0)
+		r = apply_rules(command->plan, p, command, f);
+	if (r >= 0)
+		r = find_command(p, path, f);
+	if (r < 0)
+		return r;
+
+	umask(p->umask);
+	init_reset_signals();
+	execve(path, argv, envp);
+	r = -errno;
+	return r == -ENOENT ? not_found(path, f) : not_executable(path, r, f);
+}

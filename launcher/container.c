@@ -1,0 +1,494 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config.h"
+#include "launcher/container.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "common/errors.h"
+#include "common/log.h"
+#include "launcher/channel.h"
+#include "launcher/hooks.h"
+#include "launcher/limits_apply.h"
+#include "launcher/paths.h"
+#include "launcher/prepare.h"
+#include "launcher/tree.h"
+#include "launcher/views.h"
+
+void container_init(struct container *c, struct plan *plan, struct signals *signals)
+{
+	*c = (struct container){
+		.plan = plan,
+		.signals = signals,
+		.dir = STATE_DIR_INIT,
+		.rootfs = ROOTFS_INIT,
+		.pidfd = -1,
+		.terminal_fd = -1,
+	};
+	child_init(&c->child, plan);
+	spawn_init(&c->spawn);
+}
+
+static char *now_text(void)
+{
+	struct timespec now;
+	struct tm tm;
+	char date[32], *text;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	if (!gmtime_r(&now.tv_sec, &tm) || !strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%S", &tm))
+		return NULL;
+	return asprintf(&text, "%s.%09ldZ", date, now.tv_nsec) < 0 ? NULL : text;
+}
+
+static char *join_words(const struct opt_list *words)
+{
+	struct buf b = BUF_INIT;
+
+	for (size_t i = 0; i < words->count; i++)
+		buf_addf(&b, "%s%s", i ? " " : "", words->items[i]);
+	return b.data;
+}
+
+static int fill_state(struct container *c, struct fault *f)
+{
+	const struct plan *p = c->plan;
+	struct state *s = c->state = state_new();
+	int r = 0;
+
+	if (!s)
+		return fault_set(f, -ENOMEM, "cannot note the state");
+	s->id = strdup(p->id);
+	s->bundle = p->bundle ? strdup(p->bundle) : NULL;
+	s->rootfs = p->rootfs.directory ? strdup(p->rootfs.directory) : NULL;
+	s->cgroup_path = p->cgroup_path ? strdup(p->cgroup_path) : NULL;
+	s->created = now_text();
+	s->command = join_words(&p->process.args);
+	s->supervised = c->supervised;
+	s->owner = geteuid();
+	for (size_t i = 0; r >= 0 && i < p->annotations.count; i++)
+		r = opt_list_add(&s->annotations, p->annotations.items[i]);
+	return !s->id || !s->created || r < 0 ? fault_set(f, -ENOMEM, "cannot note the state") : 0;
+}
+
+static int make_state(struct container *c, struct fault *f)
+{
+	int r = state_root_open(c->state_root, &c->dir, f);
+
+	if (r >= 0)
+		r = state_dir_create(&c->dir, c->plan->id, f);
+	if (r >= 0)
+		r = fill_state(c, f);
+	if (r >= 0)
+		r = state_save(&c->dir, c->state, f);
+	if (r < 0 && c->dir.fd >= 0)
+		(void)state_dir_remove(&c->dir);
+	return r;
+}
+
+static void drop_state(struct container *c)
+{
+	(void)state_dir_remove(&c->dir);
+	state_dir_done(&c->dir);
+	c->state = state_free(c->state);
+}
+
+static int start_view_daemon(struct container *c, struct fault *f)
+{
+	return c->plan->views ? views_ensure_daemon(f) : 0;
+}
+
+/*
+ * Mounts made for one container are nobody else's business, and end with the
+ * last process that has them, however we end.
+ */
+static int hide_mounts(struct container *c, struct fault *f)
+{
+	if (!c->supervised)
+		return 0;
+	if (unshare(CLONE_NEWNS) < 0)
+		return fault_set(f, -errno, "cannot make a mount namespace\n"
+				 "nacre needs root, or user namespaces for ordinary users.");
+	/* Slave: what the host unmounts later is let go here, too. */
+	if (mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
+		return fault_set(f, -errno, "cannot detach the mounts from the host's");
+	return 0;
+}
+
+static bool needs_scratch(const struct plan_rootfs *root)
+{
+	return root->driver != ROOTFS_DIRECTORY;
+}
+
+static int make_scratch(struct container *c, struct fault *f)
+{
+	cleanup_free char *data = paths_data();
+	int r;
+
+	if (!needs_scratch(&c->plan->rootfs))
+		return 0;
+	if (!data)
+		return fault_set(f, -ENOMEM, "cannot find the data directory");
+	r = scratch_paths(&c->plan->rootfs, data, c->plan->id, &c->scratch, f);
+	if (r < 0)
+		return r;
+	c->state->scratch = strdup(c->scratch.vanishes);
+	r = c->state->scratch ? state_save(&c->dir, c->state, f) : -ENOMEM;
+	if (r >= 0)
+		r = scratch_make(&c->scratch, f);
+	if (r < 0)
+		(void)tree_remove_path(c->scratch.vanishes);
+	return r;
+}
+
+static void remove_scratch(struct container *c)
+{
+	if (c->scratch.vanishes && tree_remove_path(c->scratch.vanishes) < 0)
+		log_warn("cannot remove '%s': %s", c->scratch.vanishes, strerror(errno));
+	scratch_done(&c->scratch);
+}
+
+static int make_cgroups(struct container *c, struct fault *f)
+{
+	const struct plan *p = c->plan;
+	unsigned wanted = limits_controllers(&p->limits);
+	int r;
+
+	if (!p->cgroup_path)
+		return 0;
+	r = cgroup_layout_open(NULL, &c->layout);
+	if (r < 0)
+		return fault_set(f, r, "cannot find the cgroup hierarchies");
+	r = cgroup_group_create(c->layout, p->cgroup_path, wanted, &c->group);
+	if (r == -EEXIST)
+		r = cgroup_group_open(c->layout, p->cgroup_path, &c->group);
+	if (r < 0 && limits_are_unset(&p->limits) && c->supervised && !p->views) {
+		c->layout = cgroup_layout_close(c->layout);
+		return 0;	/* nothing is limited: an ordinary user may go without */
+	}
+	if (r < 0) {
+		c->layout = cgroup_layout_close(c->layout);
+		return fault_set(f, r, "cannot make the cgroup '%s'\n"
+				 "Limits need root, or a cgroup that was delegated to you.",
+				 p->cgroup_path);
+	}
+	return 0;
+}
+
+static void remove_cgroups(struct container *c)
+{
+	int r = c->group ? cgroup_group_remove(c->group, c->supervised ? 2 : 0) : 0;
+
+	if (r < 0)
+		log_warn("cannot remove the cgroup '%s': %s", c->plan->cgroup_path, strerror(-r));
+	c->group = cgroup_group_close(c->group);
+	c->layout = cgroup_layout_close(c->layout);
+}
+
+static int set_limits(struct container *c, struct fault *f)
+{
+	int r;
+
+	if (!c->group)
+		return 0;
+	/* Two that choose at once would choose the same CPUs. */
+	if (c->plan->limits.cpu_count)
+		(void)state_lock_root(&c->dir, true);
+	r = limits_choose_cpus(&c->plan->limits, c->group, f);
+	if (r >= 0)
+		r = limits_apply(&c->plan->limits, c->layout, c->group, f);
+	if (c->plan->limits.cpu_count)
+		(void)state_lock_root(&c->dir, false);
+	if (r < 0)
+		return r;
+
+	r = cgroup_group_prepare_join(c->group);
+	return r < 0 ? fault_set(f, r, "cannot join the cgroup '%s'", c->plan->cgroup_path) : 0;
+}
+
+static int mount_root(struct container *c, struct fault *f)
+{
+	cleanup_free char *mountpoint = NULL;
+
+	if (asprintf(&mountpoint, "%s/rootfs", c->dir.path) < 0)
+		return -ENOMEM;
+	if (c->plan->rootfs.driver == ROOTFS_UNIONFS && mkdir(mountpoint, 0700) < 0 &&
+	    errno != EEXIST)
+		return fault_set(f, -errno, "cannot make '%s'", mountpoint);
+	return rootfs_mount(&c->plan->rootfs, c->scratch.upper, c->scratch.work, mountpoint,
+			    c->signals, &c->rootfs, f);
+}
+
+static void unmount_root(struct container *c)
+{
+	rootfs_unmount(&c->rootfs);
+}
+
+static int register_view(struct container *c, struct fault *f)
+{
+	int r;
+
+	if (!c->plan->views)
+		return 0;
+	c->state->view = true;
+	r = state_save(&c->dir, c->state, f);
+	return r < 0 ? r : views_register(c->plan->id, c->group, &c->child.views,
+					  &c->child.view_count, f);
+}
+
+static void unregister_view(struct container *c)
+{
+	if (c->plan->views)
+		views_unregister(c->plan->id);
+}
+
+static int prepare(struct container *c, struct fault *f)
+{
+	c->child.root_fd = take_fd(&c->rootfs.tree_fd);
+	c->child.supervised = c->supervised;
+	return prepare_child(&c->child, c->group, c->layout, f);
+}
+
+static void unprepare(struct container *c)
+{
+	child_done(&c->child);
+}
+
+static int note_pid(struct container *c, pid_t pid, struct fault *f)
+{
+	c->state->pid = pid;
+	c->state->pid_start = state_pid_start(pid);
+	c->pidfd = neg_errno((int)syscall(SYS_pidfd_open, pid, 0));
+	if (c->pidfd < 0)
+		return fault_set(f, c->pidfd, "the container's first process is gone");
+	/* The helper counts in pids.max until it is reaped. */
+	(void)waitpid(c->spawn.helper, NULL, 0);
+	c->spawn.helper = 0;
+	return state_save(&c->dir, c->state, f);
+}
+
+static int hand_out_terminal(struct container *c, int fd, struct fault *f)
+{
+	if (c->console_socket) {
+		int r = prepare_send_terminal(c->console_socket, fd, f);
+
+		close(fd);
+		return r;
+	}
+	c->terminal_fd = fd;
+	return 0;
+}
+
+static int run_runtime_hooks(struct container *c, struct fault *f)
+{
+	int r = hooks_run(c->plan, HOOK_PRESTART, "creating", c->state->pid, f);
+
+	if (r >= 0)
+		r = hooks_run(c->plan, HOOK_CREATE_RUNTIME, "creating", c->state->pid, f);
+	return r < 0 ? r : channel_say(c->spawn.channel, CHANNEL_GO, 0);
+}
+
+/* Acts on one message; 1 when it is of the kind waited for. */
+static int handle_message(struct container *c, const struct channel_message *m, int fd,
+			  struct fault *f)
+{
+	int r;
+
+	switch (m->kind) {
+	case CHANNEL_MAP_IDS:
+		r = spawn_write_maps(c->spawn.helper, &c->plan->uids, &c->plan->gids, f);
+		return r < 0 ? r : channel_say(c->spawn.channel, CHANNEL_GO, 0);
+	case CHANNEL_PID:
+		return note_pid(c, m->value, f);
+	case CHANNEL_CONSOLE:
+		return hand_out_terminal(c, fd, f);
+	case CHANNEL_PREPARED:
+		return run_runtime_hooks(c, f);
+	case CHANNEL_WARNING:
+		log_warn("%s", m->fault.text);
+		return 0;
+	case CHANNEL_FAULT:
+		*f = m->fault;
+		return m->error ? m->error : -EIO;
+	default:
+		return 0;
+	}
+}
+
+/* Serves the child until it says @kind. At its end of file: 0. */
+static int serve_until(struct container *c, enum channel_kind kind, struct fault *f)
+{
+	for (;;) {
+		struct channel_message m;
+		int fd, r;
+
+		r = signals_wait_fd(c->signals, c->spawn.channel, -1);
+		if (r < 0)
+			return r;
+		r = channel_receive(c->spawn.channel, &m, &fd);
+		if (r <= 0)
+			return r;
+		if (m.kind == kind)
+			return 1;
+		r = handle_message(c, &m, fd, f);
+		if (r < 0)
+			return r;
+	}
+}
+
+static void kill_process(struct container *c)
+{
+	if (c->pidfd >= 0) {
+		(void)syscall(SYS_pidfd_send_signal, c->pidfd, SIGKILL, NULL, 0);
+		/* Reaping pid 1 means that its whole pid namespace is gone. */
+		(void)waitpid(c->state->pid, NULL, __WALL);
+		close(c->pidfd);
+		c->pidfd = -1;
+	} else if (c->spawn.helper > 0) {
+		kill(c->spawn.helper, SIGKILL);
+	}
+	spawn_done(&c->spawn);
+	cleanup_fd_(&c->terminal_fd);
+	c->terminal_fd = -1;
+}
+
+static int spawn_process(struct container *c, struct fault *f)
+{
+	int r;
+
+	c->spawn.plan = c->plan;
+	c->spawn.group = c->group;
+	c->spawn.main = child_main;
+	c->spawn.context = &c->child;
+	r = spawn_start(&c->spawn, f);
+	if (r >= 0)
+		r = serve_until(c, CHANNEL_READY, f);
+	if (r == 0) {
+		fault_set(f, 0, "the container's first process ended before it was ready\n"
+			  "If its memory limit is very low, raise it.");
+		r = -ECHILD;
+	}
+	if (r < 0)
+		kill_process(c);
+	return r < 0 ? r : 0;
+}
+
+static const struct stage {
+	const char *name;
+	int (*run)(struct container *c, struct fault *f);
+	void (*undo)(struct container *c);
+} stages[] = {
+	{ "state", make_state, drop_state },
+	{ "view-daemon", start_view_daemon, NULL },
+	{ "mount-namespace", hide_mounts, NULL },
+	{ "scratch", make_scratch, remove_scratch },
+	{ "cgroups", make_cgroups, remove_cgroups },
+	{ "limits", set_limits, NULL },
+	{ "root", mount_root, unmount_root },
+	{ "view", register_view, unregister_view },
+	{ "prepare", prepare, unprepare },
+	{ "process", spawn_process, kill_process },
+};
+
+#define STAGE_COUNT (sizeof(stages) / sizeof(stages[0]))
+
+/* For tests of the undoing: NACRE_FAIL_AFTER names the stage that shall fail. */
+static int injected_fault(const char *stage, struct fault *f)
+{
+	const char *wanted = getenv("NACRE_FAIL_AFTER");
+
+	if (!wanted || strcmp(wanted, stage) != 0)
+		return 0;
+	return fault_set(f, -EIO, "failing after stage '%s', as NACRE_FAIL_AFTER asks", stage);
+}
+
+static double elapsed_us(struct timespec *since)
+{
+	struct timespec now;
+	double us;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	us = (double)(now.tv_sec - since->tv_sec) * 1e6 +
+	     (double)(now.tv_nsec - since->tv_nsec) / 1e3;
+	*since = now;
+	return us;
+}
+
+int container_create(struct container *c, struct fault *f)
+{
+	cleanup_buf struct buf timing = BUF_INIT;
+	struct timespec t;
+	int r = 0;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	for (size_t i = 0; r >= 0 && i < STAGE_COUNT; i++) {
+		r = signals_check(c->signals);
+		if (r >= 0)
+			r = stages[i].run(c, f);
+		if (r < 0)
+			break;
+		c->stages_done = i + 1;
+		buf_addf(&timing, "%s\"%s\": %.0f", i ? ", " : "", stages[i].name,
+			 elapsed_us(&t));
+		r = injected_fault(stages[i].name, f);
+	}
+	if (c->timing && r >= 0)
+		fprintf(stderr, "{\"unit\": \"us\", %s}\n", buf_text(&timing));
+	if (r < 0)
+		container_destroy(c);
+	return r;
+}
+
+int container_start(struct container *c, struct fault *f)
+{
+	int r = channel_say(c->spawn.channel, CHANNEL_GO, 0);
+
+	c->state->started = true;
+	if (r >= 0)
+		r = state_save(&c->dir, c->state, f);
+	/* The end of file comes when the command is executed. */
+	if (r >= 0)
+		r = serve_until(c, CHANNEL_READY, f);
+	return r < 0 ? r : 0;
+}
+
+void container_destroy(struct container *c)
+{
+	while (c->stages_done) {
+		const struct stage *stage = &stages[--c->stages_done];
+
+		if (stage->undo)
+			stage->undo(c);
+	}
+	/* Of a first stage that failed. */
+	state_dir_done(&c->dir);
+	c->state = state_free(c->state);
+}
+
+void container_release(struct container *c)
+{
+	cleanup_fd_(&c->pidfd);
+	c->pidfd = -1;
+	spawn_done(&c->spawn);
+	child_done(&c->child);
+	rootfs_unmount(&c->rootfs);	/* OCI roots have no mount of ours */
+	c->group = cgroup_group_close(c->group);
+	c->layout = cgroup_layout_close(c->layout);
+	scratch_done(&c->scratch);
+	state_dir_done(&c->dir);
+	c->state = state_free(c->state);
+	c->stages_done = 0;
+}

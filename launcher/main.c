@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config.h"
+
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/log.h"
+#include "common/opt.h"
+#include "launcher/fault.h"
+#include "launcher/json.h"
+#include "launcher/verbs.h"
+
+static const struct opt global_rows[] = {
+	{ "root", 0, OPT_STRING, offsetof(struct globals, root), "DIR",
+	  "directory of the containers' states" },
+	{ "log", 0, OPT_STRING, offsetof(struct globals, log), "FILE",
+	  "write errors there too" },
+	{ "log-format", 0, OPT_STRING, offsetof(struct globals, log_format), "text|json",
+	  "how to write them" },
+	{ "systemd-cgroup", 0, OPT_FLAG, offsetof(struct globals, systemd_cgroup), NULL, NULL },
+	/* Engines pass these to any runtime. */
+	{ "log-level", 0, OPT_STRING, offsetof(struct globals, ignored), "LEVEL", NULL },
+	{ "criu", 0, OPT_STRING, offsetof(struct globals, ignored), "PATH", NULL },
+	{ "rootless", 0, OPT_STRING, offsetof(struct globals, ignored), "MODE", NULL },
+	{ "cgroup-manager", 0, OPT_STRING, offsetof(struct globals, ignored), "NAME", NULL },
+	{ "debug", 0, OPT_IGNORE, 0, NULL, NULL },
+	{ "help", 0, OPT_FLAG, offsetof(struct globals, help), NULL, "print this" },
+	{ "version", 'v', OPT_FLAG, offsetof(struct globals, version), NULL,
+	  "print the version" },
+};
+static const struct opt_table global_table = OPT_TABLE(global_rows);
+
+static const struct verb {
+	const char *name;
+	int (*run)(const struct globals *globals, int argc, char **argv);
+	const char *help;
+} verbs[] = {
+	{ "run", verb_run, "run a command in a new container" },
+};
+
+#define VERB_COUNT (sizeof(verbs) / sizeof(verbs[0]))
+
+static void print_help(void)
+{
+	puts("Usage: nacre [OPTION]... VERB [ARGUMENT]...\n"
+	     "Run containers with layered roots and their own /proc.\n\nVerbs:");
+	for (size_t i = 0; i < VERB_COUNT; i++)
+		printf("  %-12s %s\n", verbs[i].name, verbs[i].help);
+	puts("\nOptions before the verb:");
+	opt_print_help(&global_table, "--", stdout);
+	puts("\nnacre VERB --help tells more.");
+}
+
+static void print_version(void)
+{
+	printf("nacre version %s\nspec: %s\n", PACKAGE_VERSION, OCI_VERSION);
+}
+
+static const struct verb *find_verb(const char *name)
+{
+	for (size_t i = 0; i < VERB_COUNT; i++)
+		if (strcmp(verbs[i].name, name) == 0)
+			return &verbs[i];
+	return NULL;
+}
+
+static int run_verb(struct globals *g, int argc, char **argv)
+{
+	const struct verb *verb = argc ? find_verb(argv[0]) : NULL;
+
+	if (g->help) {
+		print_help();
+		return 0;
+	}
+	if (g->version) {
+		print_version();
+		return 0;
+	}
+	if (!argc) {
+		log_error("no verb is given\nSee: nacre --help");
+		return STATUS_FAILED;
+	}
+	if (!verb) {
+		log_error("unknown verb '%s'\nSee: nacre --help", argv[0]);
+		return STATUS_FAILED;
+	}
+	return verb->run(g, argc - 1, argv + 1);
+}
+
+int main(int argc, char **argv)
+{
+	struct globals globals = { 0 };
+	struct opt_error error = { "" };
+	int status = STATUS_FAILED;
+	int r;
+
+	log_open("nacre", LOG_LEVEL_INFO);
+	r = opt_parse_args(&global_table, argc - 1, argv + 1, &globals, NULL, &error);
+	if (r < 0)
+		log_error("%s\nSee: nacre --help", error.text);
+	else
+		status = run_verb(&globals, argc - 1 - r, argv + 1 + r);
+	opt_config_done(&global_table, &globals);
+	return status;
+}

@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * launcher/plan.h - what is to be done to start a container, as plain data
+ *
+ * A command line or an OCI bundle becomes a plan; the stages carry it out.
+ * A plan opens nothing and asks the kernel nothing, so it can be made and
+ * compared without privileges.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "common/opt.h"
+#include "launcher/limits.h"
+
+enum ns_kind {
+	NS_USER,
+	NS_PID,
+	NS_NET,
+	NS_IPC,
+	NS_UTS,
+	NS_MOUNT,
+	NS_CGROUP,
+	NS_TIME,
+	NS_COUNT,
+};
+
+enum ns_how {
+	NS_SHARE,		/* stay in the one nacre runs in */
+	NS_NEW,
+	NS_JOIN,		/* the one that path names */
+};
+
+struct plan_ns {
+	enum ns_how how;
+	char *path;
+};
+
+struct idmap_range {
+	uint32_t inside, outside, count;
+};
+
+struct idmap {
+	struct idmap_range *ranges;
+	size_t count;
+};
+
+enum rootfs_driver {
+	ROOTFS_UNIONFS,		/* nacre-unionfs, one per container */
+	ROOTFS_OVERLAY,		/* the kernel's overlayfs */
+	ROOTFS_VFS,		/* a plain copy of the layers */
+	ROOTFS_DIRECTORY,	/* the directory itself, as OCI bundles have it */
+};
+
+struct plan_rootfs {
+	enum rootfs_driver driver;
+	struct opt_list lowers;	/* the first is on top */
+	char *upper;		/* NULL: a scratch one that vanishes */
+	char *directory;	/* ROOTFS_DIRECTORY */
+	bool read_only;
+	uint64_t propagation;	/* MS_SLAVE, ..., for the root at the end; 0: none */
+};
+
+enum mount_kind {
+	MOUNT_KIND_FS,		/* a new file system of `type` */
+	MOUNT_KIND_BIND,	/* the tree at `source` */
+	MOUNT_KIND_CGROUP,	/* the container's own cgroups, as the host has them */
+};
+
+struct plan_mount {
+	enum mount_kind kind;
+	char *type;
+	char *source;
+	char *target;		/* inside the root; symlinks cannot leave it */
+	char *data;		/* file system options, comma separated */
+	uint64_t attr_set, attr_clear;		/* MOUNT_ATTR_*, this mount */
+	uint64_t rec_set, rec_clear;		/* the same, with all below it */
+	uint64_t propagation;			/* MS_PRIVATE | MS_REC, ...; 0: none */
+	bool recursive;		/* bind: with the mounts below */
+	bool copy_up;		/* tmpfs: begin with what the target held */
+	bool optional;		/* leave out what this host cannot mount */
+	bool no_follow;		/* the target's last component is no symlink */
+	bool idmapped;		/* show ids through the container's map */
+};
+
+struct plan_device {
+	const char *path;	/* inside the container: "/dev/fuse"; owned in a plan */
+	mode_t type;		/* S_IFCHR, S_IFBLK, S_IFIFO */
+	unsigned major, minor;
+	mode_t mode;
+	uid_t uid;
+	gid_t gid;
+};
+
+struct plan_rlimit {
+	int resource;
+	uint64_t soft, hard;	/* UINT64_MAX: no limit */
+};
+
+enum cap_set {
+	CAP_SET_BOUNDING,
+	CAP_SET_EFFECTIVE,
+	CAP_SET_INHERITABLE,
+	CAP_SET_PERMITTED,
+	CAP_SET_AMBIENT,
+	CAP_SET_COUNT,
+};
+
+struct plan_process {
+	struct opt_list args;
+	struct opt_list env;
+	char *cwd;
+	uid_t uid;
+	gid_t gid;
+	gid_t *groups;
+	size_t group_count;
+	mode_t umask;
+	uint64_t caps[CAP_SET_COUNT];	/* bit N is capability N */
+	bool no_new_privs;
+	bool terminal;
+	unsigned short console_rows, console_columns;
+	bool has_oom_score_adj;
+	int oom_score_adj;
+	struct plan_rlimit *rlimits;
+	size_t rlimit_count;
+	char *apparmor_profile;
+	char *selinux_label;
+};
+
+enum hook_stage {
+	HOOK_PRESTART,
+	HOOK_CREATE_RUNTIME,
+	HOOK_CREATE_CONTAINER,
+	HOOK_START_CONTAINER,
+	HOOK_POSTSTART,
+	HOOK_POSTSTOP,
+	HOOK_COUNT,
+};
+
+struct plan_hook {
+	enum hook_stage stage;
+	char *path;
+	struct opt_list args;
+	struct opt_list env;
+	unsigned timeout_s;	/* 0: none */
+};
+
+struct plan {
+	char *id;
+	char *hostname, *domainname;
+	char *bundle;		/* absolute, or NULL without one */
+	struct plan_rootfs rootfs;
+	struct plan_ns ns[NS_COUNT];
+	struct idmap uids, gids;
+	bool has_time_offsets;
+	int64_t monotonic_offset_s, boottime_offset_s;
+	uint32_t monotonic_offset_ns, boottime_offset_ns;
+	bool clocks_from_zero;	/* offsets that make uptime begin at 0 */
+	struct plan_mount *mounts;
+	size_t mount_count;
+	struct opt_list masked, read_only;	/* paths */
+	struct plan_device *devices;
+	size_t device_count;
+	bool default_devices;	/* /dev/null and its like, the links, ptmx */
+	struct opt_list sysctls;	/* "net.core.somaxconn=100" */
+	struct limits limits;
+	char *cgroup_path;	/* NULL: join none */
+	bool views;		/* place the container's own /proc files */
+	bool init;		/* nacre is pid 1 and starts the command */
+	bool loopback_up;
+	bool new_keyring;
+	struct plan_process process;
+	struct plan_hook *hooks;
+	size_t hook_count;
+	struct opt_list annotations;	/* "key=value" */
+	void *seccomp;		/* struct seccomp_filter *, compiled; or NULL */
+};
+
+/** plan_new() - an empty plan: shares every namespace, mounts nothing */
+struct plan *plan_new(void);
+
+/** plan_free() - accepts NULL, returns NULL */
+struct plan *plan_free(struct plan *plan);
+
+/**
+ * plan_add_mount() - append a mount
+ *
+ * The strings are copied; NULL stays NULL. Mounts are made in this order.
+ *
+ * Return: the new mount, to be filled further, or NULL without memory.
+ */
+struct plan_mount *plan_add_mount(struct plan *plan, enum mount_kind kind,
+				  const char *type, const char *source,
+				  const char *target, const char *data);
+
+/** plan_add_default_mounts() - /proc, /sys, /dev and what lies below; 0 or -ENOMEM */
+int plan_add_default_mounts(struct plan *plan);
+
+/** plan_add_default_masks() - the paths every engine hides or protects; 0 or -ENOMEM */
+int plan_add_default_masks(struct plan *plan);
+
+/** plan_default_caps() - the usual 14 capabilities in bounding, effective, permitted */
+void plan_default_caps(struct plan_process *process);
+
+/** idmap_add() - append a range; 0 or -ENOMEM */
+int idmap_add(struct idmap *map, uint32_t inside, uint32_t outside, uint32_t count);
+
+/** idmap_to_outside() - the id outside of @inside; -1 if it is not mapped */
+int64_t idmap_to_outside(const struct idmap *map, uint32_t inside);
+
+/** plan_env() - the value of a variable in the command's environment, or NULL */
+const char *plan_env(const struct plan_process *process, const char *name);
+
+/**
+ * plan_id_is_valid() - whether a container may have this name
+ *
+ * First a letter, digit, '_', '+' or '-', then those or '.': the name becomes a
+ * directory and a cgroup.
+ */
+bool plan_id_is_valid(const char *id);

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* launcher/rootfs.h - the container's root, put together from its layers */
+#pragma once
+
+#include <sys/types.h>
+
+#include "launcher/fault.h"
+#include "launcher/plan.h"
+#include "launcher/signals.h"
+
+struct rootfs {
+	int tree_fd;		/* the root as a detached tree; -1 */
+	pid_t daemon;		/* serves it, or 0 */
+	char *mountpoint;	/* where it is mounted in our mount namespace, or NULL */
+};
+
+#define ROOTFS_INIT { .tree_fd = -1 }
+
+/**
+ * rootfs_mount() - mount the root
+ * @plan:	drivers, layers
+ * @upper:	the layer that takes changes
+ * @work:	the overlay's work directory, on the same file system
+ * @mountpoint:	an empty directory, for drivers that need one
+ *
+ * Return: 0 or negative errno with @fault; then nothing is mounted.
+ */
+int rootfs_mount(const struct plan_rootfs *plan, const char *upper, const char *work,
+		 const char *mountpoint, struct signals *signals, struct rootfs *ret_rootfs,
+		 struct fault *fault);
+
+/** rootfs_unmount() - after the container's last process is gone */
+void rootfs_unmount(struct rootfs *rootfs);
+
+/** rootfs_driver_by_name() - enum rootfs_driver, or -1 */
+int rootfs_driver_by_name(const char *name);
+
+/** rootfs_driver_name() - "unionfs" and so on */
+const char *rootfs_driver_name(enum rootfs_driver driver);
+
+/**
+ * rootfs_union_options() - the -o string for nacre-unionfs; freed by the caller
+ *
+ * In the list of layers a colon and a backslash are escaped; then in the whole,
+ * commas and quotes.
+ */
+char *rootfs_union_options(const struct opt_list *lowers, const char *upper,
+			   const char *work);

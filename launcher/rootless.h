@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * launcher/rootless.h - nacre as an ordinary user
+ *
+ * Everything an ordinary user may not do is allowed inside a user namespace of
+ * its own. So nacre starts itself again in one, with the ids that /etc/subuid
+ * grants, and the second one works as root does, on what it may touch.
+ */
+#pragma once
+
+#include <stdbool.h>
+
+#include "launcher/fault.h"
+#include "launcher/plan.h"
+
+/** rootless_is_needed() - we are an ordinary user, not yet in our namespace */
+bool rootless_is_needed(void);
+
+/**
+ * rootless_reenter() - run the same command line in a user namespace
+ *
+ * Return: its exit status, or negative errno with @fault.
+ */
+int rootless_reenter(struct fault *fault);
+
+/**
+ * rootless_adapt() - fit a plan to what we are
+ * @userns:	the user asked for a namespace with other ids
+ */
+int rootless_adapt(struct plan *plan, bool userns, struct fault *fault);

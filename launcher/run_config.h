@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* launcher/run_config.h - the command line of "nacre run", and the plan it means */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "common/opt.h"
+#include "launcher/fault.h"
+#include "launcher/plan.h"
+
+struct run_config {
+	struct opt_list lowers;
+	char *upper;
+	char *driver;
+	bool read_only;
+	uint64_t memory_bytes;
+	uint32_t cpus_milli;
+	char *cpuset;
+	unsigned pids;
+	char *hostname;
+	char *name;
+	struct opt_list env;
+	char *workdir;
+	struct opt_list binds;
+	struct opt_list tmpfs;
+	char *user;
+	char *net;
+	bool userns;
+	bool terminal;
+	bool terminal_given;
+	struct opt_list cap_add, cap_drop;
+	struct opt_list devices;
+	struct opt_list rlimits;
+	struct opt_list sysctls;
+	bool no_views;
+	bool timing;
+	bool help;
+};
+
+/** run_config_parse() - read the words behind "run"
+ * @ret_command: index of the command's first word
+ *
+ * Return: 0; -EINVAL with @fault.
+ */
+int run_config_parse(int argc, char *const *argv, struct run_config *config,
+		     int *ret_command, struct fault *fault);
+
+/** run_config_done() - free what the struct owns */
+void run_config_done(struct run_config *config);
+
+/** run_config_help() - print the options */
+void run_config_help(FILE *out);
+
+/**
+ * run_config_plan() - what it means
+ * @id:		the container's name
+ * @argv:	the command's words, NULL at the end
+ * @ret_plan:	freed by the caller
+ *
+ * Asks the system nothing: paths are made absolute, not looked up.
+ *
+ * Return: 0; -EINVAL with @fault naming the option; -ENOMEM.
+ */
+int run_config_plan(const struct run_config *config, const char *id, char *const *argv,
+		    struct plan **ret_plan, struct fault *fault);

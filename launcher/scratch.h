@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* launcher/scratch.h - directories for a container's changes */
+#pragma once
+
+#include "launcher/fault.h"
+#include "launcher/plan.h"
+
+struct scratch {
+	char *upper;		/* the layer that takes changes */
+	char *work;		/* the overlay's work directory */
+	char *vanishes;		/* what to remove at the end: both, or the work alone */
+};
+
+/**
+ * scratch_paths() - where they will be; makes nothing, so it can be written down first
+ * @data:	directory for scratch layers
+ */
+int scratch_paths(const struct plan_rootfs *root, const char *data, const char *id,
+		  struct scratch *ret_scratch, struct fault *fault);
+
+/** scratch_make() - make them; a given upper is made if it is missing */
+int scratch_make(const struct scratch *scratch, struct fault *fault);
+
+/** scratch_done() - free the strings; nothing is removed */
+void scratch_done(struct scratch *scratch);

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* launcher/tree.h - whole directory trees: remove, copy */
+#pragma once
+
+/**
+ * tree_remove() - remove a file or a directory with all in it
+ *
+ * Follows no symlink and enters no mount. However deep a container made its
+ * directories, only a bounded number of descriptors is used.
+ *
+ * Return: 0, also if there is none; the first error, after removing what it can.
+ */
+int tree_remove(int dir_fd, const char *name);
+
+/** tree_remove_path() - the same for an absolute path */
+int tree_remove_path(const char *path);

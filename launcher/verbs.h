@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* launcher/verbs.h - what nacre can be told to do */
+#pragma once
+
+#include <stdbool.h>
+
+/* Options before the verb. */
+struct globals {
+	char *root;		/* NULL: the default state directory */
+	char *log;
+	char *log_format;
+	bool help, version;
+	bool systemd_cgroup;
+	char *ignored;
+};
+
+/* Each takes the words behind the verb and returns an exit status. */
+int verb_run(const struct globals *globals, int argc, char **argv);

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config.h"
+#include "launcher/views.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "common/errors.h"
+#include "common/procfs_client.h"
+#include "launcher/daemon.h"
+#include "launcher/mount.h"
+#include "launcher/paths.h"
+
+#define LOCK_FILE "/run/nacre/procfs.lock"
+
+struct tree_list {
+	struct child_tree *trees;
+	size_t count;
+};
+
+static bool answers(void)
+{
+	cleanup_buf struct buf answer = BUF_INIT;
+
+	return procfs_call(NULL, "list\n", &answer) == 0;
+}
+
+static int start_daemon(struct fault *f)
+{
+	cleanup_free char *program = daemon_find("nacre-procfs");
+	char *argv[] = { program, NULL };
+
+	if (!program)
+		return fault_set(f, 0, "nacre-procfs is not installed beside nacre\n"
+				 "Install it, name its directory in NACRE_BINDIR, or show the "
+				 "host's figures: --no-views");
+	return daemon_run(program, argv, f);
+}
+
+int views_ensure_daemon(struct fault *f)
+{
+	cleanup_fd int lock = -1;
+	int r;
+
+	if (answers())
+		return 0;
+
+	/* Two containers that start at once need one daemon between them. */
+	r = paths_make("/run/nacre", 0755);
+	if (r >= 0)
+		r = lock = neg_errno(open(LOCK_FILE, O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+	if (r >= 0)
+		r = neg_errno(flock(lock, LOCK_EX));
+	if (r < 0)
+		return fault_set(f, r, "cannot lock '%s'", LOCK_FILE);
+	return answers() ? 0 : start_daemon(f);
+}
+
+static int add_tree(struct tree_list *list, int fd, const char *target, bool directory)
+{
+	struct child_tree *trees = reallocarray(list->trees, list->count + 1, sizeof(*trees));
+	cleanup_fd int tree = -1;
+	char *copy;
+
+	if (!trees)
+		return -ENOMEM;
+	list->trees = trees;
+	tree = mount_clone(fd, false);
+	if (tree < 0)
+		return tree;
+	copy = strdup(target);
+	if (!copy)
+		return -ENOMEM;
+	trees[list->count++] = (struct child_tree){
+		.target = copy, .fd = take_fd(&tree), .directory = directory,
+	};
+	return 0;
+}
+
+/* Every file below proc/ covers the one of the same name. */
+static int add_files(struct tree_list *list, int dir_fd, const char *target)
+{
+	int again = neg_errno(openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+	cleanup_dir DIR *dir = NULL;
+	struct dirent *entry;
+	int r = 0;
+
+	if (again < 0)
+		return again;
+	dir = fdopendir(again);
+	if (!dir) {
+		close(again);
+		return -ENOMEM;
+	}
+	while (r >= 0 && (entry = readdir(dir))) {
+		cleanup_free char *path = NULL;
+		cleanup_fd int fd = -1;
+
+		if (entry->d_name[0] == '.')
+			continue;
+		if (asprintf(&path, "%s/%s", target, entry->d_name) < 0)
+			return -ENOMEM;
+		fd = neg_errno(openat(dir_fd, entry->d_name, O_PATH | O_NOFOLLOW | O_CLOEXEC));
+		if (fd < 0)
+			return fd;
+		r = entry->d_type == DT_DIR ? add_files(list, fd, path)
+					    : add_tree(list, fd, path, false);
+	}
+	return r;
+}
+
+/* Below sys/ these directories are covered as a whole: their entries differ too. */
+static int add_sys(struct tree_list *list, int view_fd)
+{
+	static const char *const dirs[] = {
+		"sys/devices/system/cpu", "sys/devices/system/node",
+	};
+
+	for (size_t i = 0; i < sizeof(dirs) / sizeof(dirs[0]); i++) {
+		cleanup_fd int fd = neg_errno(openat(view_fd, dirs[i],
+						     O_PATH | O_DIRECTORY | O_CLOEXEC));
+		char target[64];
+		int r;
+
+		if (fd == -ENOENT)
+			continue;
+		if (fd < 0)
+			return fd;
+		snprintf(target, sizeof(target), "/%s", dirs[i]);
+		r = add_tree(list, fd, target, true);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int open_files(const char *path, struct tree_list *list)
+{
+	cleanup_fd int view = neg_errno(open(path, O_PATH | O_DIRECTORY | O_CLOEXEC));
+	cleanup_fd int proc = -1;
+	int r;
+
+	if (view < 0)
+		return view;
+	proc = neg_errno(openat(view, "proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+	r = proc < 0 ? proc : add_files(list, proc, "/proc");
+	return r < 0 ? r : add_sys(list, view);
+}
+
+int views_register(const char *id, const struct cgroup_group *group,
+		   struct child_tree **ret_trees, size_t *ret_count, struct fault *f)
+{
+	struct procfs_container c = { .id = id };
+	cleanup_buf struct buf answer = BUF_INIT;
+	struct tree_list list = { 0 };
+	char *path;
+	int r;
+
+	for (int i = 0; i < CGROUP_CONTROLLER_COUNT; i++)
+		if (cgroup_group_fd(group, i) >= 0)
+			c.cgroup[i] = cgroup_group_path(group);
+	if (cgroup_group_v2_fd(group) >= 0)
+		c.v2 = cgroup_group_path(group);
+
+	r = procfs_register(NULL, &c, &answer);
+	if (r == -EEXIST) {	/* left by a container that was killed */
+		views_unregister(id);
+		buf_reset(&answer);
+		r = procfs_register(NULL, &c, &answer);
+	}
+	if (r < 0)
+		return fault_set(f, 0, "nacre-procfs gives no view: %s", buf_text(&answer)), r;
+
+	path = answer.data;
+	path[strcspn(path, "\n")] = '\0';
+	r = open_files(path, &list);
+	*ret_trees = list.trees;
+	*ret_count = list.count;
+	if (r < 0)
+		return fault_set(f, r, "cannot open the container's view in '%s'", path);
+	return 0;
+}
+
+void views_unregister(const char *id)
+{
+	cleanup_buf struct buf answer = BUF_INIT;
+
+	/* Without the daemon there is no view either. */
+	(void)procfs_unregister(NULL, id, &answer);
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* launcher/views.h - the container's own /proc and /sys files, from nacre-procfs */
+#pragma once
+
+#include <stddef.h>
+
+#include "common/cgroup_group.h"
+#include "launcher/child.h"
+#include "launcher/fault.h"
+
+/**
+ * views_ensure_daemon() - start nacre-procfs unless one answers
+ *
+ * Return: 0 or negative errno with @fault.
+ */
+int views_ensure_daemon(struct fault *fault);
+
+/**
+ * views_register() - give the container its view, and take hold of its files
+ * @id:		the container
+ * @group:	its cgroups
+ * @ret_trees:	one per file or directory to cover; freed by child_done()
+ *
+ * Return: 0 or negative errno with @fault.
+ */
+int views_register(const char *id, const struct cgroup_group *group,
+		   struct child_tree **ret_trees, size_t *ret_count, struct fault *fault);
+
+/** views_unregister() - end the view; one that is gone already is fine */
+void views_unregister(const char *id);

@@ -1,0 +1,640 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config.h"
+#include "procfs/container.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/cleanup.h"
+#include "common/lock.h"
+#include "procfs/clock.h"
+#include "procfs/process.h"
+
+#define MAGIC	   0x636f6e74u
+#define TEXT_BYTES 3328		/* all paths of a container */
+
+#define KEPT_OPEN_NS (60 * NS_PER_S)	/* files of a container nobody reads */
+#define LOAD_READ_NS (1200 * NS_PER_S)	/* loads that nobody reads are not sampled */
+#define CLOCK_SETTLED_NS (10 * NS_PER_S)
+
+/* In the state. @kind is written last, and cleared first. */
+struct slot {
+	uint32_t kind;
+	uint32_t generation;
+	char id[CONTAINER_ID_SIZE];
+	int32_t pid;
+	uint32_t is_host_clock;
+	uint64_t start_ns;
+	uint64_t inode[GROUP_PLACES];
+	uint16_t path[GROUP_PLACES];	/* offset in text; 0: nowhere */
+	char text[TEXT_BYTES];		/* [0] is unused */
+	struct container_load load;
+	struct account account;		/* last: it goes on with its rows */
+};
+
+struct state {
+	uint32_t magic;
+	uint32_t cpu_count;
+	uint64_t slot_size;
+	/* slots follow, CONTAINER_SLOTS of them */
+};
+
+/*
+ * Locks: containers.lock guards the list, the slots' kinds and references;
+ * container.lock guards one container's group and the rest of its slot. When
+ * both are needed the list's is taken first.
+ */
+struct container {
+	struct containers *cs;
+	struct slot *slot;	/* lent by the state */
+	unsigned index, generation;
+	uint64_t key;		/* hash of where it is */
+	unsigned references;	/* guarded by containers.lock */
+
+	struct lock lock;	/* guards all that follows */
+	struct group *group;	/* owned; NULL until first used */
+	uint64_t start_ns;	/* 0: not known yet */
+	int64_t clock_offset_ns;
+	uint64_t clock_read_ns;
+	uint64_t read_ns, load_read_ns;	/* when last asked for */
+};
+
+struct containers {
+	struct container_world *world;
+	struct state *state;
+	struct lock lock;
+	struct container *list[CONTAINER_SLOTS];
+	uint64_t version;
+};
+
+static size_t slot_size(unsigned cpu_count)
+{
+	size_t size = offsetof(struct slot, account) + account_size(cpu_count);
+
+	return (size + 63) / 64 * 64;
+}
+
+size_t containers_state_size(unsigned cpu_count)
+{
+	return sizeof(struct state) + CONTAINER_SLOTS * slot_size(cpu_count);
+}
+
+static struct slot *slot_at(const struct containers *cs, unsigned index)
+{
+	return (void *)((char *)(cs->state + 1) + index * cs->state->slot_size);
+}
+
+static uint64_t hash_text(uint64_t hash, const char *text)
+{
+	for (; *text; text++)
+		hash = (hash ^ (unsigned char)*text) * UINT64_C(1099511628211);
+	return (hash ^ 0xff) * UINT64_C(1099511628211);
+}
+
+/* Two automatic containers are one if they are in the same places and have the
+ * same init: one cgroup may see one container after the other. */
+static uint64_t spec_key(const struct group_spec *spec, pid_t pid)
+{
+	uint64_t hash = UINT64_C(14695981039346656037) ^ (uint64_t)pid;
+
+	for (int i = 0; i < GROUP_PLACES; i++)
+		hash = hash_text(hash, spec->path[i] ? spec->path[i] : "");
+	return hash;
+}
+
+static void slot_group(const struct slot *slot, struct group_spec *spec)
+{
+	for (int i = 0; i < GROUP_PLACES; i++) {
+		spec->path[i] = slot->path[i] ? slot->text + slot->path[i] : NULL;
+		spec->inode[i] = slot->inode[i];
+	}
+}
+
+/* Writes the paths into the slot, each text once. */
+static int slot_set_paths(struct slot *slot, const struct group_spec *spec)
+{
+	size_t used = 1;
+
+	for (int i = 0; i < GROUP_PLACES; i++) {
+		size_t length;
+
+		slot->path[i] = 0;
+		for (int k = 0; k < i && spec->path[i]; k++)
+			if (spec->path[k] && strcmp(spec->path[k], spec->path[i]) == 0)
+				slot->path[i] = slot->path[k];
+		if (!spec->path[i] || slot->path[i])
+			continue;
+
+		length = strlen(spec->path[i]) + 1;
+		if (length > TEXT_BYTES - used)
+			return -ENAMETOOLONG;
+		memcpy(slot->text + used, spec->path[i], length);
+		slot->path[i] = (uint16_t)used;
+		used += length;
+	}
+	return 0;
+}
+
+/* The worker's half of a container whose slot is filled. */
+static struct container *container_new(struct containers *cs, unsigned index)
+{
+	struct container *c = calloc(1, sizeof(*c));
+	struct group_spec spec;
+
+	if (!c)
+		return NULL;
+	lock_init(&c->lock);
+	c->cs = cs;
+	c->index = index;
+	c->slot = slot_at(cs, index);
+	c->generation = c->slot->generation;
+	c->start_ns = c->slot->start_ns;
+	c->references = 1;	/* the list's */
+	slot_group(c->slot, &spec);
+	c->key = spec_key(&spec, c->slot->pid);
+	c->read_ns = c->load_read_ns = clock_now_ns();
+	return c;
+}
+
+static void put_locked(struct container *c) REQUIRES(c->cs->lock)
+{
+	if (--c->references)
+		return;
+	group_close(c->group);
+	lock_done(&c->lock);
+	free(c);
+}
+
+void container_put(struct container *c)
+{
+	if (!c)
+		return;
+	lock_scope(&c->cs->lock);
+	put_locked(c);
+}
+
+static struct container *get_locked(struct container *c) REQUIRES(c->cs->lock)
+{
+	c->references++;
+	return c;
+}
+
+int containers_open(struct container_world *world, void *state,
+		    struct containers **ret_containers)
+{
+	unsigned cpu_count = host_cpu_count(world->host);
+	struct containers *cs = calloc(1, sizeof(*cs));
+
+	if (!cs)
+		return -ENOMEM;
+	lock_init(&cs->lock);
+	cs->world = world;
+	cs->state = state;
+	if (cs->state->magic == 0)
+		*cs->state = (struct state){ MAGIC, cpu_count, slot_size(cpu_count) };
+	if (cs->state->magic != MAGIC || cs->state->cpu_count != cpu_count ||
+	    cs->state->slot_size != slot_size(cpu_count)) {
+		containers_close(cs);
+		return -EPROTO;
+	}
+
+	for (unsigned i = 1; i < CONTAINER_SLOTS; i++) {
+		if (slot_at(cs, i)->kind == CONTAINER_NONE)
+			continue;
+		cs->list[i] = container_new(cs, i);
+		if (!cs->list[i]) {
+			containers_close(cs);
+			return -ENOMEM;
+		}
+	}
+	*ret_containers = cs;
+	return 0;
+}
+
+struct containers *containers_close(struct containers *cs)
+{
+	if (!cs)
+		return NULL;
+
+	lock_take(&cs->lock);
+	for (unsigned i = 1; i < CONTAINER_SLOTS; i++)
+		if (cs->list[i])
+			put_locked(cs->list[i]);
+	lock_drop(&cs->lock);
+	lock_done(&cs->lock);
+	free(cs);
+	return NULL;
+}
+
+/* The slot is free from here on; who still holds the container gets ENODEV. */
+static void end_locked(struct container *c) REQUIRES(c->cs->lock)
+{
+	c->cs->list[c->index] = NULL;
+	c->cs->version++;
+	__atomic_store_n(&c->slot->kind, CONTAINER_NONE, __ATOMIC_RELEASE);
+	put_locked(c);
+}
+
+static struct container *find_id_locked(struct containers *cs, const char *id)
+	REQUIRES(cs->lock)
+{
+	for (unsigned i = 1; i < CONTAINER_SLOTS; i++)
+		if (cs->list[i] && cs->list[i]->slot->kind == CONTAINER_REGISTERED &&
+		    strcmp(cs->list[i]->slot->id, id) == 0)
+			return cs->list[i];
+	return NULL;
+}
+
+static struct container *find_key_locked(struct containers *cs, uint64_t key)
+	REQUIRES(cs->lock)
+{
+	for (unsigned i = 1; i < CONTAINER_SLOTS; i++)
+		if (cs->list[i] && cs->list[i]->slot->kind == CONTAINER_AUTOMATIC &&
+		    cs->list[i]->key == key)
+			return cs->list[i];
+	return NULL;
+}
+
+/* A free slot, or that of the automatic container that was read longest ago. */
+static unsigned free_slot_locked(struct containers *cs) REQUIRES(cs->lock)
+{
+	struct container *oldest = NULL;
+	unsigned index;
+
+	for (unsigned i = 1; i < CONTAINER_SLOTS; i++) {
+		struct container *c = cs->list[i];
+
+		if (!c)
+			return i;
+		if (c->slot->kind == CONTAINER_AUTOMATIC &&
+		    (!oldest || c->read_ns < oldest->read_ns))
+			oldest = c;
+	}
+	if (!oldest)
+		return 0;
+	index = oldest->index;
+	end_locked(oldest);
+	return index;
+}
+
+static int fill_slot(struct containers *cs, unsigned index,
+		     const struct container_spec *spec, const struct group *group)
+{
+	struct slot *slot = slot_at(cs, index);
+	unsigned cpu_count = cs->state->cpu_count;
+	int r = slot_set_paths(slot, &spec->group);
+
+	if (r < 0)
+		return r;
+	slot->generation = (slot->generation + 1) & 0xffff;
+	strncpy(slot->id, spec->id, sizeof(slot->id) - 1);
+	slot->id[sizeof(slot->id) - 1] = '\0';
+	slot->pid = spec->pid;
+	slot->is_host_clock = spec->is_host_clock;
+	slot->start_ns = spec->start_ns;
+	for (int i = 0; i < GROUP_PLACES; i++)
+		slot->inode[i] = group_has(group, i) ? group_inode(group, i) : 0;
+	memset(&slot->load, 0, sizeof(slot->load));
+	account_reset(&slot->account, cpu_count);
+	__atomic_store_n(&slot->kind, spec->kind, __ATOMIC_RELEASE);
+	return 0;
+}
+
+/* A process id or a path may have been taken by another one since. */
+static bool is_same(const struct container *c, const struct container_spec *spec,
+		    const struct group *group)
+{
+	for (int i = 0; i < GROUP_PLACES; i++)
+		if (c->slot->inode[i] != (group_has(group, i) ? group_inode(group, i) : 0))
+			return false;
+	return !spec->pid || c->slot->start_ns == spec->start_ns;
+}
+
+static int add_locked(struct containers *cs, const struct container_spec *spec,
+		      struct group **group, struct container **ret) REQUIRES(cs->lock)
+{
+	struct container *c = NULL;
+	unsigned index;
+	int r;
+
+	if (spec->kind == CONTAINER_REGISTERED && find_id_locked(cs, spec->id))
+		return -EEXIST;
+	if (spec->kind == CONTAINER_AUTOMATIC)
+		c = find_key_locked(cs, spec_key(&spec->group, spec->pid));
+	if (c && !is_same(c, spec, *group)) {
+		end_locked(c);
+		c = NULL;
+	}
+	if (c) {
+		*ret = get_locked(c);
+		return 0;
+	}
+
+	index = free_slot_locked(cs);
+	if (!index)
+		return -ENOSPC;
+	r = fill_slot(cs, index, spec, *group);
+	if (r < 0)
+		return r;
+	c = container_new(cs, index);
+	if (!c) {
+		slot_at(cs, index)->kind = CONTAINER_NONE;
+		return -ENOMEM;
+	}
+	c->group = take_ptr(*group);
+	cs->list[index] = c;
+	cs->version++;
+	*ret = get_locked(c);
+	return 0;
+}
+
+int containers_add(struct containers *cs, const struct container_spec *spec,
+		   struct container **ret)
+{
+	struct group *group = NULL;
+	int r = group_open(cs->world->layout, &spec->group, &group);
+
+	if (r < 0)
+		return r;
+	lock_take(&cs->lock);
+	r = add_locked(cs, spec, &group, ret);
+	lock_drop(&cs->lock);
+	group_close(group);
+	return r;
+}
+
+int containers_remove(struct containers *cs, const char *id)
+{
+	struct container *c;
+
+	lock_scope(&cs->lock);
+	c = find_id_locked(cs, id);
+	if (!c)
+		return -ENOENT;
+	end_locked(c);
+	return 0;
+}
+
+void containers_end(struct containers *cs, struct container *c)
+{
+	lock_scope(&cs->lock);
+	if (cs->list[c->index] == c)
+		end_locked(c);
+}
+
+struct container *containers_get(struct containers *cs, unsigned slot,
+				 unsigned generation)
+{
+	struct container *c;
+
+	if (slot == 0 || slot >= CONTAINER_SLOTS)
+		return NULL;
+	lock_scope(&cs->lock);
+	c = cs->list[slot];
+	return c && c->generation == generation ? get_locked(c) : NULL;
+}
+
+struct container *containers_find(struct containers *cs, const char *id)
+{
+	struct container *c;
+
+	lock_scope(&cs->lock);
+	c = find_id_locked(cs, id);
+	return c ? get_locked(c) : NULL;
+}
+
+struct container *containers_next(struct containers *cs, unsigned slot)
+{
+	lock_scope(&cs->lock);
+	for (unsigned i = slot + 1; i < CONTAINER_SLOTS; i++)
+		if (cs->list[i])
+			return get_locked(cs->list[i]);
+	return NULL;
+}
+
+/* How deep @c's cgroup is that @at lies in or below; 0 if it does not. */
+static size_t match_depth(const struct container *c, const struct cgroup_paths *at)
+{
+	size_t best = 0;
+
+	for (int i = 0; i < GROUP_PLACES; i++) {
+		const char *theirs = i == GROUP_V2 ? at->v2 : at->of[i];
+		const char *ours = container_path(c, i);
+		size_t length;
+
+		if (!ours || !theirs || strcmp(ours, "/") == 0)
+			continue;
+		length = strlen(ours);
+		if (strncmp(theirs, ours, length) != 0 ||
+		    (theirs[length] != '/' && theirs[length] != '\0'))
+			return 0;	/* elsewhere in one hierarchy: another one */
+		if (length > best)
+			best = length;
+	}
+	return best;
+}
+
+struct container *containers_match(struct containers *cs, const struct cgroup_paths *at)
+{
+	struct container *best = NULL;
+	size_t best_depth = 0;
+
+	lock_scope(&cs->lock);
+	for (unsigned i = 1; i < CONTAINER_SLOTS; i++) {
+		struct container *c = cs->list[i];
+		size_t depth;
+
+		if (!c || c->slot->kind != CONTAINER_REGISTERED)
+			continue;
+		depth = match_depth(c, at);
+		if (depth > best_depth) {
+			best_depth = depth;
+			best = c;
+		}
+	}
+	return best ? get_locked(best) : NULL;
+}
+
+uint64_t containers_version(const struct containers *cs)
+{
+	return __atomic_load_n(&cs->version, __ATOMIC_RELAXED);
+}
+
+/* Return: true if the container has ended by itself. */
+static bool sweep_one(struct container *c, uint64_t now)
+{
+	lock_scope(&c->lock);
+	if (!c->group)
+		return false;
+	if (group_is_gone(c->group))
+		return true;
+	if (now - c->read_ns > KEPT_OPEN_NS)
+		group_trim(c->group);
+	return false;
+}
+
+void containers_sweep(struct containers *cs)
+{
+	uint64_t now = clock_now_ns();
+
+	for (unsigned i = 1; i < CONTAINER_SLOTS; i++) {
+		cleanup_container struct container *c = containers_next(cs, i - 1);
+
+		if (!c)
+			return;
+		i = c->index;
+		if (sweep_one(c, now))
+			containers_end(cs, c);
+	}
+}
+
+unsigned container_slot(const struct container *c)
+{
+	return c->index;
+}
+
+unsigned container_generation(const struct container *c)
+{
+	return c->generation;
+}
+
+enum container_kind container_kind(const struct container *c)
+{
+	return c->slot->kind;
+}
+
+const char *container_id(const struct container *c)
+{
+	return c->slot->id;
+}
+
+pid_t container_pid(const struct container *c)
+{
+	return c->slot->pid;
+}
+
+const char *container_path(const struct container *c, int place)
+{
+	return c->slot->path[place] ? c->slot->text + c->slot->path[place] : NULL;
+}
+
+/* The cgroups, opened again after another worker had them open. */
+static int group_locked(struct container *c) REQUIRES(c->lock)
+{
+	struct group_spec spec;
+	int r;
+
+	if (c->group)
+		return 0;
+	slot_group(c->slot, &spec);
+	r = group_open(c->cs->world->layout, &spec, &c->group);
+	return r == -ENOENT ? -ENODEV : r;
+}
+
+bool container_has_v2(struct container *c)
+{
+	lock_scope(&c->lock);
+	return group_locked(c) == 0 && group_has(c->group, GROUP_V2) &&
+	       group_depth(c->group, GROUP_V2) > 0;
+}
+
+/*
+ * A container registered by its cgroups alone began with the oldest process in
+ * them, or, while there is none yet, when it was registered.
+ */
+static void find_start_locked(struct container *c, uint64_t now) REQUIRES(c->lock)
+{
+	struct host *host = c->cs->world->host;
+
+	for (int i = 0; i < GROUP_PLACES; i++) {
+		if (!group_has(c->group, i) || group_depth(c->group, i) == 0)
+			continue;
+		if (process_oldest_start_ns(host, group_dir(c->group, i),
+					    &c->start_ns) < 0)
+			break;
+		c->slot->start_ns = c->start_ns;
+		return;
+	}
+	c->start_ns = now;
+	c->slot->start_ns = now;
+}
+
+/*
+ * A process may enter its time namespace after it was registered, but has done
+ * so when the container runs. It cannot leave it again.
+ */
+static void find_clock_locked(struct container *c, uint64_t now) REQUIRES(c->lock)
+{
+	if (!c->slot->pid || (c->clock_read_ns &&
+			      c->clock_read_ns - c->start_ns > CLOCK_SETTLED_NS))
+		return;
+	if (process_clock_offset_ns(c->cs->world->host, c->slot->pid,
+				    &c->clock_offset_ns) == 0)
+		c->clock_read_ns = now > c->start_ns ? now : c->start_ns;
+}
+
+static int ready_locked(struct container *c, uint64_t now) REQUIRES(c->lock)
+{
+	int r;
+
+	if (__atomic_load_n(&c->slot->generation, __ATOMIC_RELAXED) != c->generation ||
+	    c->slot->kind == CONTAINER_NONE)
+		return -ENODEV;
+	r = group_locked(c);
+	if (r >= 0 && !c->start_ns && !c->slot->is_host_clock)
+		find_start_locked(c, now);
+	return r;
+}
+
+int container_view(struct container *c, unsigned needs, const char *host_path,
+		   struct view *v)
+{
+	uint64_t now = clock_now_ns();
+	struct gather g;
+	int r;
+
+	lock_scope(&c->lock);
+	r = ready_locked(c, now);
+	if (r < 0)
+		return r;
+	if (needs & (VIEW_TIMES | VIEW_CLOCK | VIEW_BTIME))
+		find_clock_locked(c, now);
+
+	c->read_ns = now;
+	g = (struct gather){
+		.policy = &c->cs->world->policy,
+		.host = c->cs->world->host,
+		.group = c->group,
+		.account = &c->slot->account,
+		.start_ns = c->start_ns,
+		.clock_offset_ns = c->clock_offset_ns,
+		.missing = c->cs->world->missing,
+	};
+	return gather_view(&g, needs, host_path, v);
+}
+
+int container_with_load(struct container *c,
+			int (*update)(struct container_load *load, struct group *group,
+				      uint64_t start_ns, void *context),
+			void *context)
+{
+	int r;
+
+	lock_scope(&c->lock);
+	r = ready_locked(c, clock_now_ns());
+	if (r < 0)
+		return r;
+	return update(&c->slot->load, c->group, c->start_ns, context);
+}
+
+void container_load_was_read(struct container *c)
+{
+	__atomic_store_n(&c->load_read_ns, clock_now_ns(), __ATOMIC_RELAXED);
+}
+
+bool container_is_idle(const struct container *c)
+{
+	return clock_now_ns() - __atomic_load_n(&c->load_read_ns, __ATOMIC_RELAXED) >
+	       LOAD_READ_NS;
+}

@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config.h"
+#include "procfs/control.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "common/errors.h"
+#include "common/log.h"
+#include "procfs/service.h"
+
+#define REQUEST_MAX 65536
+#define CLIENT_TIMEOUT_S 5	/* one that says nothing must not keep the others waiting */
+
+struct control {
+	struct service *service;	/* lent */
+	int stop_fd;			/* owned, an eventfd */
+	pthread_t thread;
+};
+
+static int make_parent(const char *path)
+{
+	cleanup_free char *copy = strdup(path);
+	char *dir;
+
+	if (!copy)
+		return -ENOMEM;
+	dir = dirname(copy);
+	for (char *p = dir + 1; *p; p++) {
+		if (*p != '/')
+			continue;
+		*p = '\0';
+		if (mkdir(dir, 0755) < 0 && errno != EEXIST)
+			return -errno;
+		*p = '/';
+	}
+	return mkdir(dir, 0755) < 0 && errno != EEXIST ? -errno : 0;
+}
+
+/* The lock outlives kill -9 no longer than the last process that has it open. */
+static int take_lock(const char *path)
+{
+	cleanup_free char *lock = NULL;
+	cleanup_fd int fd = -1;
+
+	if (asprintf(&lock, "%s.lock", path) < 0)
+		return -ENOMEM;
+	fd = neg_errno(open(lock, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+	if (fd < 0)
+		return fd;
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+		return errno == EWOULDBLOCK ? -EADDRINUSE : -errno;
+	return take_fd(&fd);
+}
+
+static int bind_socket(const char *path)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	cleanup_fd int fd = -1;
+	mode_t mask;
+	int r;
+
+	if (strlen(path) >= sizeof(address.sun_path))
+		return -ENAMETOOLONG;
+	strcpy(address.sun_path, path);
+	fd = neg_errno(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+	if (fd < 0)
+		return fd;
+
+	(void)unlink(path);	/* the lock is ours: what is there is dead */
+	mask = umask(0177);
+	r = neg_errno(bind(fd, (struct sockaddr *)&address, sizeof(address)));
+	umask(mask);
+	if (r >= 0)
+		r = neg_errno(listen(fd, 128));
+	return r < 0 ? r : take_fd(&fd);
+}
+
+int control_listen(const char *path, struct control_socket *ret)
+{
+	cleanup_fd int lock = -1;
+	int r = make_parent(path);
+
+	if (r >= 0)
+		r = lock = take_lock(path);
+	if (r >= 0)
+		r = bind_socket(path);
+	if (r == -EADDRINUSE)
+		log_error("another nacre-procfs serves '%s'\n"
+			  "One daemon is enough for all containers; for a second one give --socket and a mountpoint.",
+			  path);
+	else if (r < 0)
+		log_error("cannot listen on '%s': %s\nGive another path: --socket PATH",
+			  path, strerror(-r));
+	if (r < 0)
+		return r;
+
+	ret->listen_fd = r;
+	ret->lock_fd = take_fd(&lock);
+	return 0;
+}
+
+void control_close(struct control_socket *s)
+{
+	cleanup_fd_(&s->listen_fd);
+	cleanup_fd_(&s->lock_fd);
+	s->listen_fd = s->lock_fd = -1;
+}
+
+static bool is_allowed(int fd)
+{
+	struct ucred peer;
+	socklen_t size = sizeof(peer);
+
+	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 &&
+	       (peer.uid == 0 || peer.uid == geteuid());
+}
+
+/* Up to the empty line, or to the end of what the client sends. */
+static int read_request(int fd, struct buf *request)
+{
+	while (request->length < REQUEST_MAX) {
+		char data[4096];
+		ssize_t n = read(fd, data, sizeof(data));
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		buf_add(request, data, (size_t)n);
+		if (n == 0 || strstr(buf_text(request), "\n\n"))
+			return buf_error(request);
+	}
+	return -E2BIG;
+}
+
+static void send_answer(int fd, const struct buf *answer)
+{
+	const char *p = buf_text(answer);
+	size_t left = answer->length;
+
+	while (left) {
+		ssize_t n = send(fd, p, left, MSG_NOSIGNAL);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return;		/* the client has gone: its loss */
+		p += n;
+		left -= (size_t)n;
+	}
+}
+
+static void serve_client(struct service *s, int take_fd_)
+{
+	const struct timeval limit = { .tv_sec = CLIENT_TIMEOUT_S };
+	cleanup_buf struct buf request = BUF_INIT;
+	cleanup_buf struct buf answer = BUF_INIT;
+	cleanup_fd int fd = take_fd_;
+
+	(void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+	(void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
+	if (!is_allowed(fd))
+		buf_addf(&answer, "error %d only root may control nacre-procfs\n", EPERM);
+	else if (read_request(fd, &request) < 0)
+		buf_addf(&answer, "error %d the request is not complete\n", EPROTO);
+	else
+		control_answer(s, request.data, &answer);
+	send_answer(fd, &answer);
+}
+
+static void *run(void *control)
+{
+	struct control *c = control;
+	int listen_fd = c->service->config->control.listen_fd;
+	struct pollfd fds[2] = {
+		{ .fd = listen_fd, .events = POLLIN },
+		{ .fd = c->stop_fd, .events = POLLIN },
+	};
+
+	for (;;) {
+		int fd;
+
+		if (poll(fds, 2, -1) < 0 && errno != EINTR)
+			break;
+		if (fds[1].revents)
+			break;
+		fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC);
+		if (fd >= 0)
+			serve_client(c->service, fd);
+	}
+	return NULL;
+}
+
+int control_start(struct service *service, struct control **ret)
+{
+	struct control *c = calloc(1, sizeof(*c));
+	int r;
+
+	if (!c)
+		return -ENOMEM;
+	c->service = service;
+	c->stop_fd = neg_errno(eventfd(0, EFD_CLOEXEC));
+	r = c->stop_fd < 0 ? c->stop_fd : -pthread_create(&c->thread, NULL, run, c);
+	if (r < 0) {
+		cleanup_fd_(&c->stop_fd);
+		free(c);
+		return r;
+	}
+	*ret = c;
+	return 0;
+}
+
+struct control *control_stop(struct control *c)
+{
+	if (!c)
+		return NULL;
+	(void)eventfd_write(c->stop_fd, 1);
+	(void)pthread_join(c->thread, NULL);
+	close(c->stop_fd);
+	free(c);
+	return NULL;
+}

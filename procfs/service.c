@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config.h"
+#include "procfs/service.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/log.h"
+#include "procfs/control.h"
+#include "procfs/ops.h"
+
+#define STATE_MAGIC	0x6e707266u
+#define STATE_VERSION 1
+
+static size_t align(size_t size)
+{
+	return (size + 4095) / 4096 * 4096;
+}
+
+size_t service_state_size(unsigned cpu_count)
+{
+	return align(sizeof(struct service_state)) + align(paths_state_size()) +
+	       containers_state_size(cpu_count);
+}
+
+static int open_state(struct service *s)
+{
+	size_t bytes;
+	char *state = session_state(s->session, &bytes);
+	int r;
+
+	if (!state || bytes < service_state_size(host_cpu_count(s->world.host)))
+		return -EPROTO;
+	s->state = (void *)state;
+	if (s->state->magic == 0)
+		*s->state = (struct service_state){
+			STATE_MAGIC, STATE_VERSION, (uint64_t)time(NULL), 0,
+		};
+	if (s->state->magic != STATE_MAGIC || s->state->version != STATE_VERSION)
+		return -EPROTO;
+
+	state += align(sizeof(struct service_state));
+	r = paths_open(state, &s->paths);
+	if (r >= 0)
+		r = containers_open(&s->world, state + align(paths_state_size()),
+				    &s->containers);
+	return r;
+}
+
+static int open_world(struct service *s)
+{
+	int r = cgroup_layout_open(s->config->root, &s->layout);
+
+	if (r < 0)
+		return r;
+	s->world.layout = s->layout;
+	s->world.policy = s->config->policy;
+	return host_open(s->config->root, &s->world.host);
+}
+
+static void service_close(struct service *s)
+{
+	control_stop(s->control);
+	load_sampler_stop(s->sampler);
+	snapshots_free(s->snapshots);
+	identity_close(s->identity);
+	containers_close(s->containers);
+	paths_close(s->paths);
+	host_close(s->world.host);
+	cgroup_layout_close(s->layout);
+	free(s);
+}
+
+static int service_open(struct service *s)
+{
+	int r = open_world(s);
+
+	if (r >= 0)
+		r = open_state(s);
+	if (r >= 0)
+		memcpy(s->world.missing, s->state->stats.missing, sizeof(s->world.missing));
+	if (r >= 0)
+		r = identity_open(s->containers, &s->world, &s->config->identity,
+				  &s->identity);
+	if (r >= 0) {
+		s->snapshots = snapshots_new();
+		r = s->snapshots ? 0 : -ENOMEM;
+	}
+	if (r >= 0)
+		r = load_sampler_start(s->containers, &s->world, &s->sampler);
+	if (r >= 0)
+		r = control_start(s, &s->control);
+	return r;
+}
+
+static int start(struct session *session, void *context, void **ret_userdata)
+{
+	struct service *s = calloc(1, sizeof(*s));
+	int r;
+
+	if (!s)
+		return -ENOMEM;
+	s->session = session;
+	s->config = context;
+	r = service_open(s);
+	if (r < 0) {
+		log_error("cannot start a worker: %s\n%s", strerror(-r),
+			  r == -ENOENT ? "No cgroup filesystem is mounted." :
+			  r == -EPROTO ? "Its state is from another version: unmount, and start again." :
+					 "The system is short of memory, threads or open files.");
+		service_close(s);
+		return r;
+	}
+	*ret_userdata = s;
+	return 0;
+}
+
+static void init(void *userdata, struct fuse_conn_info *conn)
+{
+	struct service *s = userdata;
+
+	/* Containers in user namespaces can then bind the files idmapped. */
+	(void)session_want(s->session, SESSION_ALLOW_IDMAP);
+	(void)session_want(s->session, SESSION_CACHE_SYMLINKS);
+}
+
+/* The mount is gone for good: so is the socket's name. */
+static void stop(void *userdata)
+{
+	struct service *s = userdata;
+
+	(void)unlink(config_socket(s->config));
+	service_close(s);
+}
+
+const struct session_service service_session = {
+	.ops = &procfs_ops,
+	.ops_size = sizeof(procfs_ops),
+	.start = start,
+	.init = init,
+	.stop = stop,
+};

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config.h"
+#include "procfs/table.h"
+
+#include <fnmatch.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "procfs/file.h"
+
+#define CPU  "sys/devices/system/cpu/"
+#define NODE "sys/devices/system/node/"
+#define HUGE "sys/kernel/mm/hugepages/"
+
+static const struct proc_file files[] = {
+	{ "proc/cpuinfo", 0444, VIEW_CPUS | VIEW_CPUINFO, file_cpuinfo },
+	{ "proc/loadavg", 0444, VIEW_LOAD, file_loadavg },
+	{ "proc/meminfo", 0444, VIEW_MEMORY | VIEW_MEMINFO, file_meminfo },
+	{ "proc/stat", 0444, VIEW_TIMES | VIEW_BTIME | VIEW_LOAD, file_stat },
+	{ "proc/swaps", 0444, VIEW_MEMORY | VIEW_HOST, file_swaps },
+	{ "proc/uptime", 0444, VIEW_TIMES, file_uptime },
+
+	{ CPU "online", 0, VIEW_CPUS, file_cpu_all },
+	{ CPU "possible", 0, VIEW_CPUS, file_cpu_all },
+	{ CPU "present", 0, VIEW_CPUS, file_cpu_all },
+	{ CPU "enabled", 0, VIEW_CPUS, file_cpu_all },
+	{ CPU "offline", 0, 0, file_cpu_none },
+	{ CPU "isolated", 0, VIEW_CPUS | VIEW_HOST, file_cpu_list },
+	{ CPU "nohz_full", 0, VIEW_CPUS | VIEW_HOST, file_cpu_list },
+	{ CPU "cpu[0-9]*/online", 0, 0, file_cpu_one },
+	{ CPU "cpu[0-9]*/topology/*_list", 0, VIEW_CPUS | VIEW_HOST, file_cpu_list },
+	{ CPU "cpu[0-9]*/topology/*_cpus", 0, VIEW_CPUS | VIEW_HOST, file_cpu_mask },
+	{ CPU "cpu[0-9]*/topology/*_siblings", 0, VIEW_CPUS | VIEW_HOST, file_cpu_mask },
+	{ CPU "cpu[0-9]*/cache/*/shared_cpu_list", 0, VIEW_CPUS | VIEW_HOST, file_cpu_list },
+	{ CPU "cpu[0-9]*/cache/*/shared_cpu_map", 0, VIEW_CPUS | VIEW_HOST, file_cpu_mask },
+};
+
+/* What a file below a mirrored directory is without a row of its own. */
+static const struct proc_file copied = { "", 0, VIEW_HOST, file_copy };
+
+static const char *const mirrors[] = {
+	"sys/devices/system/cpu",
+};
+
+#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+
+/* True if @path is @dir or lies below it. */
+static bool is_within(const char *path, const char *dir)
+{
+	size_t length = strlen(dir);
+
+	return strncmp(path, dir, length) == 0 &&
+	       (path[length] == '/' || path[length] == '\0');
+}
+
+bool table_is_mirrored(const char *path)
+{
+	for (size_t i = 0; i < COUNT(mirrors); i++)
+		if (is_within(path, mirrors[i]))
+			return true;
+	return false;
+}
+
+const struct proc_file *table_find(const char *path)
+{
+	for (size_t i = 0; i < COUNT(files); i++)
+		if (strcmp(files[i].pattern, path) == 0 ||
+		    fnmatch(files[i].pattern, path, FNM_PATHNAME) == 0)
+			return &files[i];
+	return table_is_mirrored(path) ? &copied : NULL;
+}
+
+bool table_is_dir(const char *path)
+{
+	for (size_t i = 0; i < COUNT(files); i++)
+		if (!table_is_mirrored(files[i].pattern) &&
+		    is_within(files[i].pattern, path) &&
+		    strcmp(files[i].pattern, path) != 0)
+			return true;
+	for (size_t i = 0; i < COUNT(mirrors); i++)
+		if (is_within(mirrors[i], path) || !*path)
+			return true;
+	return !*path;
+}
+
+/* All that makes directories: rows first, then mirrors. */
+static const char *entry(unsigned i)
+{
+	if (i < COUNT(files))
+		return table_is_mirrored(files[i].pattern) ? "" : files[i].pattern;
+	i -= COUNT(files);
+	return i < COUNT(mirrors) ? mirrors[i] : NULL;
+}
+
+/* The component of @path that is directly in @dir, or NULL. */
+static const char *component(const char *path, const char *dir, size_t *ret_length)
+{
+	size_t length = strlen(dir);
+
+	if (!*path || (length && !is_within(path, dir)) || !path[length])
+		return NULL;
+	path += length + (length > 0);
+	*ret_length = strcspn(path, "/");
+	return path;
+}
+
+/* Whether an entry before @i has the same component. */
+static bool seen_before(const char *dir, unsigned i, const char *name, size_t length)
+{
+	for (unsigned k = 0; k < i; k++) {
+		size_t other_length;
+		const char *other = component(entry(k), dir, &other_length);
+
+		if (other && other_length == length && strncmp(other, name, length) == 0)
+			return true;
+	}
+	return false;
+}
+
+bool table_child(const char *dir, unsigned *i, char *name, size_t size)
+{
+	for (const char *path; (path = entry(*i)); (*i)++) {
+		size_t length;
+		const char *part = component(path, dir, &length);
+
+		if (!part || seen_before(dir, *i, part, length))
+			continue;
+		snprintf(name, size, "%.*s", (int)length, part);
+		(*i)++;
+		return true;
+	}
+	return false;
+}
