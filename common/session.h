@@ -47,6 +47,8 @@ struct session_config {
 	unsigned threads;	   /* worker threads; 0: one per core, at least 2 */
 	unsigned max_read_bytes;   /* 0: the kernel's default */
 	size_t state_bytes;	   /* size of the state memfd; 0: none */
+	bool no_resend;		   /* as on kernels before 6.9: what a dead worker
+				      had in hand fails with EIO */
 	int spin_us;		   /* wait this long for the next request without
 				      sleeping; 0: as measured best; < 0: never */
 	int watchdog_s;		   /* replace a worker that for this long answers
