@@ -212,6 +212,8 @@ static int dump_entry(struct dump *d, const char *parent, const struct dirent *e
 
 	if (asprintf(&shown, "%s%s%s", parent, *parent ? "/" : "", entry->d_name) < 0)
 		return -ENOMEM;
+	if (is_ghost(AT_FDCWD, entry->d_name))
+		return 0;
 	if (lstat(entry->d_name, &st) < 0) {
 		printf("%s lstat(%s)\n", shown, strerrorname_np(errno));
 		return 0;
