@@ -52,6 +52,7 @@ static int serve(const struct options *o, struct unionfs *u)
 		.ops = &ops,
 		.ops_size = sizeof(ops),
 		.start = start,
+		.init = ops_negotiate,
 		.stop = stop,
 	};
 
