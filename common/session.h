@@ -155,6 +155,15 @@ void *session_state(const struct session *s, size_t *ret_bytes);
 /** session_generation() - 0 in the first worker, counted up in each successor */
 unsigned session_generation(const struct session *s);
 
+/**
+ * session_request_drops_privileges() - must the write or change of size that this
+ *	thread works on take set-id bits away (SESSION_HANDLE_KILLPRIV_V2)
+ *
+ * libfuse 3.14 hands the flag on for no request. True where it cannot be known: for
+ * other requests, and for writes that were spliced.
+ */
+bool session_request_drops_privileges(void);
+
 /** session_request_count() - requests with this opcode (FUSE_LOOKUP is 1) that
  *	this mount's workers received since the mount began */
 uint64_t session_request_count(const struct session *s, unsigned opcode);

@@ -44,6 +44,7 @@ static struct session *serving;
 static pthread_key_t slot_key;
 static _Thread_local struct record_slot *thread_slot;
 static _Thread_local bool thread_resent;
+static _Thread_local const struct fusek_in_header *thread_request;
 static _Thread_local struct fusek_open_out thread_open_extra;
 
 static void give_slot(void *slot)
@@ -227,6 +228,20 @@ static void send_error(struct session *s, uint64_t unique, int error)
 	send_raw(s, &out, sizeof(out));
 }
 
+bool session_request_drops_privileges(void)
+{
+	const struct fusek_in_header *in = thread_request;
+	const void *body = in + 1;
+
+	if (in && in->opcode == FUSEK_OP_WRITE)
+		return ((const struct fusek_write_in *)body)->write_flags &
+		       FUSEK_WRITE_KILL_SUIDGID;
+	if (in && in->opcode == FUSEK_OP_SETATTR)
+		return ((const struct fusek_setattr_in *)body)->valid &
+		       FUSEK_FATTR_KILL_SUIDGID;
+	return true;
+}
+
 /* Answers from what a dead worker decided. */
 static void send_orphan(struct session *s, struct record_reply *reply,
 			uint64_t unique)
@@ -271,8 +286,10 @@ static void work_on(struct session *s, const struct fuse_buf *buf)
 
 	record_begin(slot, in->unique, in->opcode);
 	thread_resent = in->unique & FUSEK_UNIQUE_RESEND;
+	thread_request = in;
 	if (!thread_resent || !settle_resent(s, in))
 		fuse_session_process_buf(s->fuse, buf);
+	thread_request = NULL;
 	record_end(slot);
 }
 

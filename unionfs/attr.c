@@ -70,6 +70,7 @@ static void add_data_blocks(struct unionfs *u, struct inode *inode,
 			    struct statx *stx) REQUIRES(inode->lock)
 {
 	cleanup_fd int fd = -1;
+	struct backing *b;
 	struct stat st;
 
 	if (inode->type != DT_REG || stx->stx_blocks > 16 ||
@@ -78,9 +79,13 @@ static void add_data_blocks(struct unionfs *u, struct inode *inode,
 		return;
 	if (data_is_metacopy(u, inode) <= 0)
 		return;
-	fd = data_open_below(u, inode);
-	if (fd >= 0 && fstat(fd, &st) == 0)
+	b = data_pin(&u->data, inode, false);
+	if (!b)
+		fd = data_open_below(u, inode);
+	if (fstat(b ? b->fd : fd, &st) == 0)
 		stx->stx_blocks = st.st_blocks;
+	if (b)
+		data_put(&u->data, b);
 }
 
 static int get_locked(struct unionfs *u, struct inode *inode, struct stat *ret)

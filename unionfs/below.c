@@ -159,7 +159,8 @@ int data_open_below(struct unionfs *u, struct inode *inode)
 		r = redirect_read(u->ns, w.dir_fd, w.name, redirect);
 	if (r < 0)
 		return r == -EINVAL ? -EIO : r;
-	if (r == 0 && !name)
+	/* Without a name only a path leads there: see change_keep(). */
+	if (!name && (r == 0 || redirect[0] != '/'))
 		return -EIO;
 	if (name)
 		s.parent = inode_at(&u->inodes, name->parent);

@@ -15,6 +15,7 @@
 #define CHUNK_MAX   (1u << 16)		/* 64 million inodes */
 #define NO_SLOT	    UINT32_MAX
 #define FIRST_HEADS 1024
+#define WORKER_SHIFT 22		/* a slot is used anew 4 million times in a worker's life */
 
 struct inode *inode_at(struct inode_table *t, uint32_t slot)
 {
@@ -75,6 +76,11 @@ void inode_table_done(struct inode_table *t)
 	free(t->origin_heads);
 	names_done(t);
 	rwlock_done(&t->lock);
+}
+
+void inode_table_set_worker(struct inode_table *t, unsigned worker)
+{
+	t->first_generation = worker << WORKER_SHIFT;
 }
 
 struct inode *inode_by_node_id(struct inode_table *t, uint64_t id)
@@ -222,6 +228,7 @@ static struct inode *slot_take(struct inode_table *t)
 
 	inode = inode_at(t, t->slot_count);
 	inode->slot = t->slot_count++;
+	inode->generation = t->first_generation;
 	lock_init(&inode->lock);
 	return inode;
 }

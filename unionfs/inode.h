@@ -80,6 +80,7 @@ struct inode_table {
 	struct name **name_heads;
 	uint32_t name_mask, name_count;
 	struct hash_key key;
+	uint32_t first_generation; /* of slots not used before; see below */
 	/* Gives back what else belongs to an inode; called under .lock. */
 	void (*release)(void *arg, struct inode *inode);
 	void *release_arg;
@@ -90,6 +91,14 @@ int inode_table_init(struct inode_table *t, const struct hash_key *key,
 		     void (*release)(void *arg, struct inode *inode),
 		     void *release_arg);
 void inode_table_done(struct inode_table *t);
+
+/**
+ * inode_table_set_worker() - which worker of the mount this is, 0 for the first
+ *
+ * Node ids that an earlier worker gave out must not mean other objects now: their
+ * slots' generations begin further up, so such ids are stale.
+ */
+void inode_table_set_worker(struct inode_table *t, unsigned worker);
 
 /** inode_node_id() - what the kernel calls it */
 static inline uint64_t inode_node_id(const struct inode *inode)

@@ -24,6 +24,7 @@ static int start(struct session *s, void *context, void **ret_userdata)
 	struct unionfs *u = context;
 
 	u->session = s;
+	inode_table_set_worker(&u->inodes, session_generation(s));
 	*ret_userdata = u;
 	return 0;
 }
@@ -52,6 +53,7 @@ static int serve(const struct options *o, struct unionfs *u)
 		.ops = &ops,
 		.ops_size = sizeof(ops),
 		.start = start,
+		.init = ops_negotiate,
 		.stop = stop,
 	};
 

@@ -106,7 +106,8 @@ bool op_begin(struct op *op, fuse_req_t req)
 	op->req = req;
 	op->u = op_union(req);
 	op->call.umask = ctx->umask;
-	op->call.is_privileged = ctx->uid == 0;
+	op->call.pid = ctx->pid;
+	op->call.is_privileged = false;
 	op->call.is_cancelled = is_interrupted;
 	op->call.arg = req;
 	r = map_caller(op->u->options, ctx, &op->call);

@@ -60,6 +60,9 @@ struct fuse_entry_param entry_param(struct unionfs *u, const struct inode *inode
 /** opened_as() - how the kernel shall treat an open file or directory: the one place */
 void opened_as(struct unionfs *u, struct inode *inode, struct fuse_file_info *fi);
 
+/** ops_negotiate() - what to ask the kernel for; see struct session_service */
+void ops_negotiate(void *userdata, struct fuse_conn_info *conn);
+
 /* Each sets its operations in the table. */
 void ops_init_session(struct fuse_lowlevel_ops *ops);
 void ops_init_name(struct fuse_lowlevel_ops *ops);

@@ -2,7 +2,9 @@
 #include "config.h"
 
 #include <errno.h>
+#include <linux/fs.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/cleanup.h"
 #include "unionfs/ops.h"
@@ -32,8 +34,10 @@ static void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr,
 	struct op op = { .id = ino, .run = run_setattr,
 			 .change = { .st = *attr, .set = to_set } };
 
-	if (op_begin(&op, req))
-		op_run(&op);
+	if (!op_begin(&op, req))
+		return;
+	op.call.is_privileged = !session_request_drops_privileges();
+	op_run(&op);
 }
 
 static bool has_no_xattrs(fuse_req_t req)
@@ -74,6 +78,7 @@ static void op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name,
 
 static void op_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
 {
+	struct call call = { .pid = fuse_req_ctx(req)->pid };
 	struct inode *inode;
 	cleanup_free char *value = NULL;
 
@@ -84,7 +89,8 @@ static void op_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
 		return;
 	value = malloc(size ? size : 1);
 	reply_xattr(req,
-		    value ? xattr_list(op_union(req), inode, value, size) : -ENOMEM,
+		    value ? xattr_list(op_union(req), &call, inode, value, size)
+			  : -ENOMEM,
 		    value, size);
 }
 
@@ -113,11 +119,52 @@ static void op_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name)
 		op_run(&op);
 }
 
+/*
+ * File attribute flags (chattr). Flags of a lower file cannot be kept by a copy on
+ * another filesystem, so they are only read there.
+ */
+static int run_ioctl(struct op *op)
+{
+	int flags = 0, r;
+
+	if (op->flags == (int)FS_IOC_GETFLAGS) {
+		r = attr_get_flags(op->u, op->inode, &flags);
+		if (r < 0)
+			return reply_result(op->req, r);
+		fuse_reply_ioctl(op->req, 0, &flags, sizeof(flags));
+		return 0;
+	}
+	memcpy(&flags, op->data, sizeof(flags));
+	r = attr_set_flags(op->u, &op->call, op->inode, flags);
+	if (r < 0)
+		return reply_result(op->req, r);
+	fuse_reply_ioctl(op->req, 0, NULL, 0);
+	return 0;
+}
+
+static void op_ioctl(fuse_req_t req, fuse_ino_t ino, unsigned cmd, void *arg,
+		     struct fuse_file_info *fi, unsigned flags, const void *in_buf,
+		     size_t in_size, size_t out_size)
+{
+	struct op op = { .id = ino, .flags = cmd, .data = in_buf, .size = in_size,
+			 .run = run_ioctl };
+	bool reads = cmd == FS_IOC_GETFLAGS && out_size >= sizeof(int);
+	bool writes = cmd == FS_IOC_SETFLAGS && in_size >= sizeof(int);
+
+	if (flags & FUSE_IOCTL_COMPAT || (!reads && !writes)) {
+		fuse_reply_err(req, ENOTTY);
+		return;
+	}
+	if (op_begin(&op, req))
+		op_run(&op);
+}
+
 void ops_init_attr(struct fuse_lowlevel_ops *ops)
 {
 	ops->getattr = op_getattr;
 	ops->setattr = op_setattr;
 	ops->getxattr = op_getxattr;
+	ops->ioctl = op_ioctl;
 	ops->listxattr = op_listxattr;
 	ops->setxattr = op_setxattr;
 	ops->removexattr = op_removexattr;

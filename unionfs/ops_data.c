@@ -3,11 +3,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
 #include "common/errors.h"
+#include "unionfs/call.h"
 #include "unionfs/data.h"
 #include "unionfs/ops.h"
 
@@ -64,7 +66,6 @@ static ssize_t write_all(int fd, const char *data, size_t size, off_t off)
 	return done;
 }
 
-/* Pages written back later were let in by the kernel with all that goes with it. */
 static int run_write(struct op *op)
 {
 	struct backing *b;
@@ -73,7 +74,7 @@ static int run_write(struct op *op)
 	if (n < 0)
 		return reply_result(op->req, n);
 	n = write_all(b->fd, op->data, op->size, op->offset);
-	if (n >= 0 && !op->flags) {
+	if (n >= 0) {
 		int r = attr_drop_privileges(&op->call, b->fd);
 
 		n = r < 0 ? r : n;
@@ -89,10 +90,14 @@ static void op_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t siz
 		     off_t off, struct fuse_file_info *fi)
 {
 	struct op op = { .id = ino, .data = buf, .size = size, .offset = off,
-			 .flags = fi->writepage, .run = run_write };
+			 .run = run_write };
 
-	if (op_begin(&op, req))
-		op_run(&op);
+	if (!op_begin(&op, req))
+		return;
+	/* Pages written back later were let in with all that goes with it. */
+	op.call.is_privileged = fi->writepage ||
+				!session_request_drops_privileges();
+	op_run(&op);
 }
 
 static void op_fsync(fuse_req_t req, fuse_ino_t ino, int datasync,
@@ -139,8 +144,10 @@ static void op_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t offset,
 	struct op op = { .id = ino, .flags = mode, .offset = offset,
 			 .size = length, .run = run_fallocate };
 
-	if (op_begin(&op, req))
-		op_run(&op);
+	if (!op_begin(&op, req))
+		return;
+	op.call.is_privileged = call_has_capability(&op.call, CAP_FSETID);
+	op_run(&op);
 }
 
 static void op_lseek(fuse_req_t req, fuse_ino_t ino, off_t off, int whence,
@@ -198,8 +205,10 @@ static void op_copy_file_range(fuse_req_t req, fuse_ino_t ino_in, off_t off_in,
 	struct op op = { .id = ino_in, .other_id = ino_out, .offset = off_in,
 			 .other_offset = off_out, .size = len, .run = run_copy };
 
-	if (op_begin(&op, req))
-		op_run(&op);
+	if (!op_begin(&op, req))
+		return;
+	op.call.is_privileged = call_has_capability(&op.call, CAP_FSETID);
+	op_run(&op);
 }
 
 void ops_init_data(struct fuse_lowlevel_ops *ops)

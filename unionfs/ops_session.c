@@ -25,7 +25,7 @@ static void want(struct fuse_conn_info *conn, unsigned capability, bool wanted)
 		conn->want &= ~capability;
 }
 
-static void op_init(void *userdata, struct fuse_conn_info *conn)
+void ops_negotiate(void *userdata, struct fuse_conn_info *conn)
 {
 	struct unionfs *u = userdata;
 
@@ -33,6 +33,8 @@ static void op_init(void *userdata, struct fuse_conn_info *conn)
 	want(conn, FUSE_CAP_ATOMIC_O_TRUNC, false);
 	/* The union's files change through this kernel only. */
 	want(conn, FUSE_CAP_AUTO_INVAL_DATA, false);
+	/* The flags of a write that comes through a pipe cannot be seen. */
+	want(conn, FUSE_CAP_SPLICE_READ, false);
 	want(conn, FUSE_CAP_ASYNC_READ, true);
 	want(conn, FUSE_CAP_PARALLEL_DIROPS, true);
 	want(conn, FUSE_CAP_DONT_MASK, true);
@@ -76,7 +78,6 @@ static void op_statfs(fuse_req_t req, fuse_ino_t ino)
 
 void ops_init_session(struct fuse_lowlevel_ops *ops)
 {
-	ops->init = op_init;
 	ops->forget = op_forget;
 	ops->forget_multi = op_forget_multi;
 	ops->statfs = op_statfs;

@@ -56,6 +56,7 @@ struct call {
 	uid_t uid;			/* as in the layers */
 	gid_t gid;
 	mode_t umask;
+	pid_t pid;			/* 0 if it is in no namespace we see */
 	bool may_wait;			/* else long work answers -EINPROGRESS first */
 	bool is_privileged;		/* keeps suid and sgid when writing */
 	bool (*is_cancelled)(void *arg);

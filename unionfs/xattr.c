@@ -5,10 +5,12 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <linux/capability.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/cleanup.h"
+#include "unionfs/call.h"
 #include "unionfs/overlay_xattr.h"
 #include "unionfs/union.h"
 #include "unionfs/up.h"
@@ -50,7 +52,8 @@ static ssize_t read_list(struct unionfs *u, struct inode *inode, char **ret)
 	return length;
 }
 
-ssize_t xattr_list(struct unionfs *u, struct inode *inode, char *list, size_t size)
+ssize_t xattr_list(struct unionfs *u, const struct call *call,
+		   struct inode *inode, char *list, size_t size)
 {
 	cleanup_free char *disk = NULL;
 	ssize_t length = read_list(u, inode, &disk);
@@ -63,6 +66,10 @@ ssize_t xattr_list(struct unionfs *u, struct inode *inode, char *list, size_t si
 		const char *name = overlay_xattr_to_client(u->ns, a, unescaped);
 		size_t n = name ? strlen(name) + 1 : 0;
 
+		/* As the kernel's own filesystems: not for everybody's eyes. */
+		if (n > 0 && strncmp(name, "trusted.", 8) == 0 &&
+		    !call_has_capability(call, CAP_SYS_ADMIN))
+			continue;
 		if (size > 0 && used + n > size)
 			return -ERANGE;
 		if (size > 0 && n > 0)

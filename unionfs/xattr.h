@@ -14,9 +14,10 @@ struct unionfs;
 ssize_t xattr_get(struct unionfs *u, struct inode *inode, const char *name,
 		  void *value, size_t size) EXCLUDES(inode->lock);
 
-/** xattr_list() - the same for the list of names, each followed by a NUL */
-ssize_t xattr_list(struct unionfs *u, struct inode *inode, char *list, size_t size)
-	EXCLUDES(inode->lock);
+/** xattr_list() - the same for the list of names, each followed by a NUL;
+ *	"trusted." ones only for CAP_SYS_ADMIN */
+ssize_t xattr_list(struct unionfs *u, const struct call *call,
+		   struct inode *inode, char *list, size_t size) EXCLUDES(inode->lock);
 
 /** xattr_set() - copies the object up first; @value NULL removes */
 int xattr_set(struct unionfs *u, const struct call *call, struct inode *inode,
