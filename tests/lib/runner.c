@@ -100,7 +100,7 @@ static void isolate_mounts(void)
 				"the script runs in the host's\n");
 		return;
 	}
-	if (mount("tmpfs", "/run", "tmpfs", 0, "mode=0755") < 0)
+	if (mount_own_run() < 0)
 		fprintf(stderr, "runner: no /run of our own (%m)\n");
 	if (statfs(FUSECTL, &fs) == 0 && fs.f_type != FUSECTL_MAGIC &&
 	    mount("fusectl", FUSECTL, "fusectl", 0, NULL) < 0)
