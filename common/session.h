@@ -212,7 +212,8 @@ void session_drop_fd(struct session *s, int place);
 
 /**
  * session_upgrade() - have the program that is installed now serve a mount
- * @mountpoint:	of this program; NULL: all of @subtype that we may upgrade
+ * @mountpoint:	of one mount; NULL: all of @subtype
+ * @subtype:	as in session_config
  *
  * The worker of the running version answers what it has in hand, then the new
  * version takes over. If it cannot, the running one goes on. Says what was done.
