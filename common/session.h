@@ -101,6 +101,8 @@ struct session_service {
  * @service:	the file system
  * @context:	handed to start()
  *
+ * For a process without other threads: it is forked.
+ *
  * Unless in the foreground the calling process is left behind: it returns from
  * here with 0 only after the mount answered, or with the error that kept it
  * from doing so, whose text is on stderr by then. With NOTIFY_SOCKET set,

@@ -28,6 +28,19 @@ eq "$(head -c 300000 "$M/big" | wc -c)" 300000 "reads larger than max_read"
 fusermount3 -u "$M"
 await exit "$holder" "$worker"
 
+# Nor does it matter if there is no stdin, stdout or stderr at all.
+hellofs <&- >&- 2>&-
+eq "$(cat "$M/hello")" "hello, world" "without descriptors 0, 1 and 2"
+umount "$M"
+
+# A connection that is cut ends both, and leaves no dead mount.
+if [ -d /sys/fs/fuse/connections ] && mountpoint -q /sys/fs/fuse/connections; then
+	start_hellofs
+	echo 1 >"/sys/fs/fuse/connections/$(stat -c %Hd:%Ld "$M" | cut -d: -f2)/abort"
+	await exit "$holder" "$worker"
+	if is_mounted; then fail "a dead mount is left after an abort"; fi
+fi
+
 # Its output is not held open: a command substitution comes back.
 out=$(hellofs; echo returned)
 eq "$out" returned "output of a daemon"
