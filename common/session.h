@@ -101,6 +101,8 @@ struct session_service {
  * @service:	the file system
  * @context:	handed to start()
  *
+ * For a process without other threads: it is forked.
+ *
  * Unless in the foreground the calling process is left behind: it returns from
  * here with 0 only after the mount answered, or with the error that kept it
  * from doing so, whose text is on stderr by then. With NOTIFY_SOCKET set,
@@ -212,7 +214,8 @@ void session_drop_fd(struct session *s, int place);
 
 /**
  * session_upgrade() - have the program that is installed now serve a mount
- * @mountpoint:	of this program; NULL: all of @subtype that we may upgrade
+ * @mountpoint:	of one mount; NULL: all of @subtype
+ * @subtype:	as in session_config
  *
  * The worker of the running version answers what it has in hand, then the new
  * version takes over. If it cannot, the running one goes on. Says what was done.

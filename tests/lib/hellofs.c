@@ -273,6 +273,7 @@ static void hello_write(fuse_req_t req, fuse_ino_t ino, const char *data,
 	memcpy(h->state->note + offset, data, size);
 	if ((size_t)offset + size > h->state->note_bytes)
 		h->state->note_bytes = (size_t)offset + size;
+	log_info("write to note");
 	fuse_reply_write(req, size);
 }
 
