@@ -99,8 +99,11 @@ void negotiate_begin(struct session *s, struct fuse_conn_info *conn)
 void negotiate_end(struct session *s, struct fuse_conn_info *conn)
 {
 	s->conn = NULL;
-	s->wants_writeback = conn->want & FUSE_CAP_WRITEBACK_CACHE;
 	s->wants_parallel_dirops = conn->want & FUSE_CAP_PARALLEL_DIROPS;
+	if (conn->want & FUSE_CAP_WRITEBACK_CACHE) {
+		s->wanted &= ~FUSEK_PASSTHROUGH;
+		conn->want &= ~(unsigned)CAP_PASSTHROUGH;
+	}
 #ifdef FUSE_CAP_PASSTHROUGH
 	if (s->wanted & FUSEK_PASSTHROUGH)
 		conn->max_backing_stack_depth = s->stack_depth - 1;
@@ -149,8 +152,6 @@ static uint64_t complete_flags(const struct session *s, uint64_t flags)
 	/* libfuse 3.14 has the capability, but forgets to ask for it. */
 	if (s->wants_parallel_dirops)
 		ours |= FUSEK_PARALLEL_DIROPS;
-	if (s->wants_writeback)
-		ours &= ~FUSEK_PASSTHROUGH;
 	if (ours >> 32)
 		ours |= FUSEK_INIT_EXT;
 	return flags | (ours & s->record->offered);

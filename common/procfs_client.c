@@ -35,6 +35,11 @@ static int connect_to(const char *path)
 	return take_fd(&fd);
 }
 
+int procfs_connect(const char *path)
+{
+	return connect_to(path ? path : PROCFS_SOCKET_DEFAULT);
+}
+
 static int send_all(int fd, const char *data, size_t length)
 {
 	while (length) {

@@ -38,6 +38,9 @@ struct procfs_container {
 	const char *v2;
 };
 
+/** procfs_connect() - a connection that ends when the daemon does, or negative errno */
+int procfs_connect(const char *socket_path);
+
 /**
  * procfs_call() - one request and its answer
  * @socket_path: NULL: PROCFS_SOCKET_DEFAULT

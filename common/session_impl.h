@@ -30,7 +30,7 @@ struct session {
 	struct fuse_conn_info *conn;	/* only inside init() */
 	uint64_t wanted;		/* INIT flags beyond libfuse's */
 	unsigned stack_depth;
-	bool wants_writeback, wants_parallel_dirops;
+	bool wants_parallel_dirops;
 };
 
 /** session_hold() - mount, keep workers running, unmount; see holder.c

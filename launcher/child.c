@@ -335,6 +335,12 @@ static void __attribute__((noreturn)) serve_as_init(struct child *c)
 	if (close_range(0, ~0u, 0) < 0)
 		_exit(STATUS_FAILED);
 	creds_keep_only_kill();
+	/* The container's processes need not read how it was started. */
+	if (c->title) {
+		memset(c->title, 0, c->title_size);
+		snprintf(c->title, c->title_size, "nacre-init");
+	}
+	(void)prctl(PR_SET_NAME, "nacre-init");
 	init_run(pid);
 }
 

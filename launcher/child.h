@@ -30,6 +30,8 @@ struct child {
 	size_t view_count;
 	struct child_tree *cgroups;	/* target is a name below the mount */
 	size_t cgroup_count;
+	char *title;		/* where the process list shows our words; or NULL */
+	size_t title_size;
 	bool supervised;	/* die with the supervisor */
 	int channel;
 	int start_fd;		/* a listening socket: the start is the first to connect; -1 */

@@ -25,6 +25,7 @@
 #include "launcher/limits_apply.h"
 #include "launcher/paths.h"
 #include "launcher/prepare.h"
+#include "launcher/terminal.h"
 #include "launcher/tree.h"
 #include "launcher/views.h"
 
@@ -36,6 +37,8 @@ void container_init(struct container *c, struct plan *plan, struct signals *sign
 		.dir = STATE_DIR_INIT,
 		.rootfs = ROOTFS_INIT,
 		.pidfd = -1,
+		.view_lock = -1,
+		.host_mounts = -1,
 		.terminal_fd = -1,
 	};
 	child_init(&c->child, plan);
@@ -108,7 +111,20 @@ static void drop_state(struct container *c)
 
 static int start_view_daemon(struct container *c, struct fault *f)
 {
-	return c->plan->views ? views_ensure_daemon(f) : 0;
+	return c->plan->views ? views_hold_daemon(&c->view_lock, f) : 0;
+}
+
+static void drop_view_lock(struct container *c)
+{
+	cleanup_fd_(&c->view_lock);
+	c->view_lock = -1;
+}
+
+static void end_view_daemon(struct container *c)
+{
+	drop_view_lock(c);
+	if (c->plan->views && c->supervised)
+		views_end_daemon();
 }
 
 /*
@@ -119,6 +135,7 @@ static int hide_mounts(struct container *c, struct fault *f)
 {
 	if (!c->supervised)
 		return 0;
+	c->host_mounts = neg_errno(open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC));
 	if (unshare(CLONE_NEWNS) < 0)
 		return fault_set(f, -errno, "cannot make a mount namespace\n"
 				 "nacre needs root, or user namespaces for ordinary users.");
@@ -126,6 +143,15 @@ static int hide_mounts(struct container *c, struct fault *f)
 	if (mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
 		return fault_set(f, -errno, "cannot detach the mounts from the host's");
 	return 0;
+}
+
+static void leave_mounts(struct container *c)
+{
+	/* Back to the host's; what is mounted in ours ends with its last process. */
+	if (c->host_mounts >= 0)
+		(void)setns(c->host_mounts, CLONE_NEWNS);
+	cleanup_fd_(&c->host_mounts);
+	c->host_mounts = -1;
 }
 
 static bool needs_scratch(const struct plan_rootfs *root)
@@ -149,6 +175,8 @@ static int make_scratch(struct container *c, struct fault *f)
 	r = c->state->scratch ? state_save(&c->dir, c->state, f) : -ENOMEM;
 	if (r >= 0)
 		r = scratch_make(&c->scratch, f);
+	if (r >= 0)
+		r = scratch_add_mountpoints(c->plan, &c->scratch, f);
 	if (r < 0)
 		(void)tree_remove_path(c->scratch.vanishes);
 	return r;
@@ -245,8 +273,11 @@ static int register_view(struct container *c, struct fault *f)
 		return 0;
 	c->state->view = true;
 	r = state_save(&c->dir, c->state, f);
-	return r < 0 ? r : views_register(c->plan->id, c->group, &c->child.views,
-					  &c->child.view_count, f);
+	if (r >= 0)
+		r = views_register(c->plan->id, c->group, &c->child.views,
+				   &c->child.view_count, f);
+	drop_view_lock(c);
+	return r;
 }
 
 static void unregister_view(struct container *c)
@@ -259,6 +290,8 @@ static int prepare(struct container *c, struct fault *f)
 {
 	c->child.root_fd = take_fd(&c->rootfs.tree_fd);
 	c->child.supervised = c->supervised;
+	c->child.title = c->title;
+	c->child.title_size = c->title_size;
 	return prepare_child(&c->child, c->group, c->layout, f);
 }
 
@@ -288,6 +321,8 @@ static int hand_out_terminal(struct container *c, int fd, struct fault *f)
 		close(fd);
 		return r;
 	}
+	/* Before the command can ask for it. */
+	terminal_resize(fd);
 	c->terminal_fd = fd;
 	return 0;
 }
@@ -392,8 +427,8 @@ static const struct stage {
 	void (*undo)(struct container *c);
 } stages[] = {
 	{ "state", make_state, drop_state },
-	{ "view-daemon", start_view_daemon, NULL },
-	{ "mount-namespace", hide_mounts, NULL },
+	{ "view-daemon", start_view_daemon, end_view_daemon },
+	{ "mount-namespace", hide_mounts, leave_mounts },
 	{ "scratch", make_scratch, remove_scratch },
 	{ "cgroups", make_cgroups, remove_cgroups },
 	{ "limits", set_limits, NULL },

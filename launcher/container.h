@@ -27,6 +27,8 @@ struct container {
 	const char *state_root;		/* NULL: the default */
 	bool supervised;		/* nacre stays, and the container ends with it */
 	bool timing;			/* print what each stage took, as JSON */
+	char *title;			/* see struct child */
+	size_t title_size;
 	const char *console_socket;	/* where the terminal is sent to, or NULL */
 	/* Filled by the stages. */
 	unsigned stages_done;
@@ -39,6 +41,8 @@ struct container {
 	struct child child;
 	struct spawn spawn;
 	int pidfd;
+	int view_lock;			/* keeps nacre-procfs until we are registered; -1 */
+	int host_mounts;		/* the mount namespace we came from; -1 */
 	int terminal_fd;		/* the master, when we keep it */
 	bool exec_failed;		/* the command could not be executed */
 };

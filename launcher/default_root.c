@@ -23,7 +23,7 @@
 #include "launcher/tree.h"
 
 /* Raised when the layout below changes, so that old ones are not used. */
-#define ROOT_VERSION 3
+#define ROOT_VERSION 4
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -45,7 +45,7 @@ static const struct { const char *path, *text; } files[] = {
  * wherever PATH leads.
  */
 static const char *const host_tools[] = {
-	"free", "nproc", "ps", "sh", "top", "uptime", "vmstat",
+	"bash", "free", "nproc", "ps", "sh", "top", "uptime", "vmstat",
 };
 
 /* Those tools ask here what the terminal can do, even if there is none. */

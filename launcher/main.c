@@ -96,6 +96,8 @@ int main(int argc, char **argv)
 	int status = STATUS_FAILED;
 	int r;
 
+	globals.title = argv[0];
+	globals.title_size = (size_t)(argv[argc - 1] + strlen(argv[argc - 1]) - argv[0]);
 	log_open("nacre", LOG_LEVEL_INFO);
 	r = opt_parse_args(&global_table, argc - 1, argv + 1, &globals, NULL, &error);
 	if (r < 0)

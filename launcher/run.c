@@ -57,6 +57,8 @@ static int run_plan(const struct globals *g, const struct run_config *config,
 	c.state_root = g->root;
 	c.supervised = true;
 	c.timing = config->timing;
+	c.title = g->title;
+	c.title_size = g->title_size;
 
 	r = container_create(&c, f);
 	if (r < 0)

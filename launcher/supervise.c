@@ -21,13 +21,13 @@ static void forward(struct container *c, int signal)
 	(void)syscall(SYS_pidfd_send_signal, c->pidfd, signal, NULL, 0);
 }
 
-static void handle_signals(struct container *c, struct terminal *t)
+static void handle_signals(struct container *c)
 {
 	int signal;
 
 	while ((signal = signals_read(c->signals, NULL))) {
 		if (signal == SIGWINCH && c->terminal_fd >= 0)
-			terminal_resize(t);
+			terminal_resize(c->terminal_fd);
 		else if (signal == SIGTSTP || signal == SIGTTIN || signal == SIGTTOU)
 			continue;	/* the container goes on without our terminal */
 		else if (signal != SIGCHLD && signal != SIGPIPE)
@@ -51,7 +51,7 @@ static void serve(struct container *c, struct terminal *t)
 		if (poll(p, 4, -1) < 0 && errno != EINTR)
 			return;
 		if (p[1].revents)
-			handle_signals(c, t);
+			handle_signals(c);
 		if (p[2].revents)
 			terminal_serve_master(t);
 		if (p[3].revents)

@@ -8,13 +8,13 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-void terminal_resize(struct terminal *t)
+void terminal_resize(int master_fd)
 {
 	struct winsize size;
 
 	/* stdin need not be a terminal; then the size stays what it is. */
 	if (ioctl(STDIN_FILENO, TIOCGWINSZ, &size) == 0)
-		(void)ioctl(t->master_fd, TIOCSWINSZ, &size);
+		(void)ioctl(master_fd, TIOCSWINSZ, &size);
 }
 
 void terminal_begin(struct terminal *t, int master_fd)
@@ -26,7 +26,6 @@ void terminal_begin(struct terminal *t, int master_fd)
 	/* A command that does not read must not keep us from our signals. */
 	if (flags >= 0)
 		(void)fcntl(master_fd, F_SETFL, flags | O_NONBLOCK);
-	terminal_resize(t);
 
 	if (tcgetattr(STDIN_FILENO, &t->saved) < 0)
 		return;

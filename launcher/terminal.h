@@ -22,8 +22,8 @@ void terminal_begin(struct terminal *t, int master_fd);
 /** terminal_end() - pass on what is left of the output, and restore stdin */
 void terminal_end(struct terminal *t);
 
-/** terminal_resize() - tell the container's side the size of ours */
-void terminal_resize(struct terminal *t);
+/** terminal_resize() - give the container's side the size of ours */
+void terminal_resize(int master_fd);
 
 /** terminal_wants_input() - there is room for more typing */
 bool terminal_wants_input(const struct terminal *t);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 
 /* Options before the verb. */
 struct globals {
@@ -12,6 +13,8 @@ struct globals {
 	bool help, version;
 	bool systemd_cgroup;
 	char *ignored;
+	char *title;		/* the words of our command line, one after the other */
+	size_t title_size;
 };
 
 /* Each takes the words behind the verb and returns an exit status. */

@@ -5,10 +5,13 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
@@ -19,6 +22,7 @@
 #include "launcher/paths.h"
 
 #define LOCK_FILE "/run/nacre/procfs.lock"
+#define END_TIMEOUT_MS 10000
 
 struct tree_list {
 	struct child_tree *trees;
@@ -44,23 +48,112 @@ static int start_daemon(struct fault *f)
 	return daemon_run(program, argv, f);
 }
 
-int views_ensure_daemon(struct fault *f)
+static int lock_daemon(int operation)
 {
 	cleanup_fd int lock = -1;
+	int r = paths_make("/run/nacre", 0755);
+
+	if (r < 0)
+		return r;
+	lock = neg_errno(open(LOCK_FILE, O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+	if (lock < 0)
+		return lock;
+	do {
+		r = neg_errno(flock(lock, operation));
+	} while (r == -EINTR);
+	return r < 0 ? r : take_fd(&lock);
+}
+
+/* The file system's number tells our daemon from one started by others later. */
+static void note_daemon(int lock)
+{
+	char text[32] = "";
+	struct stat st;
+	int n = 0;
+
+	if (stat(PROCFS_MOUNT_DEFAULT, &st) == 0)
+		n = snprintf(text, sizeof(text), "%llu\n", (unsigned long long)st.st_dev);
+	/* Without the note it is only not ended by us. */
+	if (ftruncate(lock, 0) == 0)
+		(void)!pwrite(lock, text, (size_t)n, 0);
+}
+
+static bool is_our_daemon(int lock)
+{
+	char text[32] = "";
+	struct stat st;
+
+	return pread(lock, text, sizeof(text) - 1, 0) > 0 &&
+	       stat(PROCFS_MOUNT_DEFAULT, &st) == 0 &&
+	       strtoull(text, NULL, 10) == (unsigned long long)st.st_dev;
+}
+
+/* Two containers that start at once need one daemon between them. */
+static int start_once(struct fault *f)
+{
+	cleanup_fd int lock = lock_daemon(LOCK_EX);
 	int r;
 
+	if (lock < 0)
+		return fault_set(f, lock, "cannot lock '%s'", LOCK_FILE);
 	if (answers())
 		return 0;
+	r = start_daemon(f);
+	if (r >= 0)
+		note_daemon(lock);
+	return r;
+}
 
-	/* Two containers that start at once need one daemon between them. */
-	r = paths_make("/run/nacre", 0755);
-	if (r >= 0)
-		r = lock = neg_errno(open(LOCK_FILE, O_RDWR | O_CREAT | O_CLOEXEC, 0600));
-	if (r >= 0)
-		r = neg_errno(flock(lock, LOCK_EX));
-	if (r < 0)
-		return fault_set(f, r, "cannot lock '%s'", LOCK_FILE);
-	return answers() ? 0 : start_daemon(f);
+int views_hold_daemon(int *ret_lock, struct fault *f)
+{
+	for (int attempt = 0; attempt < 3; attempt++) {
+		cleanup_fd int lock = lock_daemon(LOCK_SH);
+		int r;
+
+		if (lock < 0)
+			return fault_set(f, lock, "cannot lock '%s'", LOCK_FILE);
+		if (answers()) {
+			*ret_lock = take_fd(&lock);
+			return 0;
+		}
+		close(take_fd(&lock));	/* starting takes the lock alone */
+		r = start_once(f);
+		if (r < 0)
+			return r;
+	}
+	return fault_set(f, -ECONNREFUSED, "nacre-procfs does not stay");
+}
+
+static bool has_containers(void)
+{
+	cleanup_buf struct buf list = BUF_INIT;
+
+	return procfs_call(NULL, "list\n", &list) < 0 || list.length > 0;
+}
+
+/* A connection ends when its listener does. */
+static void wait_for_end(int connection)
+{
+	struct pollfd p = { .fd = connection, .events = POLLIN };
+
+	(void)poll(&p, 1, END_TIMEOUT_MS);
+}
+
+void views_end_daemon(void)
+{
+	/* Not while somebody is about to register with it. */
+	cleanup_fd int lock = lock_daemon(LOCK_EX | LOCK_NB);
+	cleanup_fd int connection = -1;
+
+	if (lock < 0 || !is_our_daemon(lock) || has_containers())
+		return;
+	connection = procfs_connect(NULL);
+	/* In use by somebody else, who bound its files by hand: let it be. */
+	if (umount2(PROCFS_MOUNT_DEFAULT, 0) < 0)
+		return;
+	if (connection >= 0)
+		wait_for_end(connection);
+	(void)ftruncate(lock, 0);
 }
 
 static int add_tree(struct tree_list *list, int fd, const char *target, bool directory)

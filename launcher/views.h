@@ -9,11 +9,19 @@
 #include "launcher/fault.h"
 
 /**
- * views_ensure_daemon() - start nacre-procfs unless one answers
+ * views_hold_daemon() - start nacre-procfs unless one answers, and keep it
+ * @ret_lock:	a descriptor that keeps others from ending it until it is closed
  *
  * Return: 0 or negative errno with @fault.
  */
-int views_ensure_daemon(struct fault *fault);
+int views_hold_daemon(int *ret_lock, struct fault *fault);
+
+/**
+ * views_end_daemon() - end it if a nacre started it and no container needs it
+ *
+ * Must be called in the mount namespace where it was started.
+ */
+void views_end_daemon(void);
 
 /**
  * views_register() - give the container its view, and take hold of its files

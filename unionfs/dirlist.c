@@ -16,10 +16,11 @@
 
 #define BUFFER_BYTES (64 * 1024)
 
-/* What AUFS keeps for itself; other names that begin so are anybody's. */
+/* What AUFS keeps for itself beside its marks. */
 static const char *const aufs_reserved[] = {
 	".wh..wh.aufs", ".wh..wh.plnk", ".wh..wh.orph", ".wh..wh.hino",
 };
+#define AUFS_RENAMED_DIRS ".wh..wh..dr."
 
 struct listing {
 	const struct layer_traits *traits;
@@ -81,11 +82,10 @@ static int add_mark(struct listing *l, const struct found *f)
 
 static bool is_aufs_reserved(const char *name)
 {
-	for (size_t i = 0; i < sizeof(aufs_reserved) / sizeof(*aufs_reserved); i++) {
+	for (size_t i = 0; i < sizeof(aufs_reserved) / sizeof(aufs_reserved[0]); i++)
 		if (strcmp(name, aufs_reserved[i]) == 0)
 			return true;
-	}
-	return false;
+	return strncmp(name, AUFS_RENAMED_DIRS, strlen(AUFS_RENAMED_DIRS)) == 0;
 }
 
 static int add_aufs_name(struct listing *l, struct found *f)
