@@ -150,7 +150,8 @@ int data_open_below(struct unionfs *u, struct inode *inode)
 {
 	struct search s = { .way.u = u };
 	cleanup_where struct where w = WHERE_INIT;
-	const struct name *name = name_of(inode, inode->layer);
+	/* Any lower name of it will do too: all of them have the same data. */
+	const struct name *name = name_of(inode, inode->layer) ?: inode->names;
 	char redirect[REDIRECT_MAX];
 	unsigned layer = inode->layer;
 	int r = where_find(u, inode, &w), fd = -ENOENT;

@@ -22,21 +22,6 @@
 #include "unionfs/up.h"
 #include "unionfs/where.h"
 
-struct inode *change_hold_named(struct unionfs *u, struct inode *dir,
-				const char *name)
-{
-	struct inode *inode = NULL;
-	struct name *n;
-
-	rwlock_write_scope(&u->inodes.lock);
-	n = name_find(&u->inodes, dir->slot, name);
-	if (n) {
-		inode = inode_at(&u->inodes, n->inode);
-		inode_hold(&u->inodes, inode);
-	}
-	return inode;
-}
-
 int change_mark_impure(struct unionfs *u, struct inode *dir, int upper_fd,
 		       const struct inode *inode)
 {
@@ -253,8 +238,10 @@ static int link_locked(struct unionfs *u, struct inode *inode, struct inode *dir
 	if (!n)
 		return -ENOMEM;
 	r = stat_at(ref.d->fd, name, &stx);
-	if (r >= 0)
+	if (r >= 0) {
+		where_nlink(u, inode, &w, &stx);
 		attr_shown(u, inode, &stx, ret_st);
+	}
 	return r;
 }
 

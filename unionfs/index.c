@@ -57,8 +57,7 @@ unsigned index_nlink(enum overlay_ns ns, int dir_fd, const char *name,
 	if (base == 'L' && lower_nlink == 0)
 		return nlink;
 	nlink = (base == 'U' ? nlink : lower_nlink) + difference;
-	/* Zero would mean that it is gone, which it is not: it was just looked at. */
-	return nlink > 0 ? nlink : 1;
+	return nlink > 0 ? nlink : 0;
 }
 
 int index_nlink_set(enum overlay_ns ns, int dir_fd, const char *name, unsigned nlink,

@@ -88,12 +88,18 @@ static void op_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t newparent,
 		op_run(&op);
 }
 
+static int run_unlink(struct op *op)
+{
+	return reply_result(op->req, change_unlink(op->u, &op->call, op->inode,
+						   op->name));
+}
+
 static void op_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
-	struct inode *dir = op_inode(req, parent);
+	struct op op = { .id = parent, .name = name, .run = run_unlink };
 
-	if (dir)
-		reply_result(req, change_unlink(op_union(req), dir, name));
+	if (op_begin(&op, req))
+		op_run(&op);
 }
 
 static void op_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)

@@ -13,12 +13,11 @@
 #include "unionfs/copy_up.h"
 #include "unionfs/data.h"
 #include "unionfs/dir.h"
+#include "unionfs/index.h"
 #include "unionfs/union.h"
 #include "unionfs/up_impl.h"
 #include "unionfs/where.h"
 
-/* Files of up to this many bytes are copied whole where attributes would do. */
-#define WHOLE_BYTES (16 * 1024)
 /* Copies of more than this many bytes are not made by a thread others wait for. */
 #define LONG_BYTES  (1024 * 1024)
 
@@ -90,7 +89,7 @@ static int publish_locked(struct unionfs *u, struct inode *parent,
 static enum copy_up_data kind_of_copy(struct unionfs *u, const struct statx *stx,
 				      enum up_need need)
 {
-	bool can_metacopy = u->options->metacopy && stx->stx_size > WHOLE_BYTES &&
+	bool can_metacopy = u->options->metacopy && stx->stx_size > 0 &&
 			    layer_traits(u->layers[LAYER_TOP])->has_xattrs;
 
 	if (need == UP_EMPTY)
@@ -110,6 +109,8 @@ struct ascent {
 	struct where from;
 	struct staged staged;
 	int data_fd;
+	struct origin origin;	/* with several names: to enter the copy in the index */
+	unsigned lower_nlink;
 };
 
 /*
@@ -138,10 +139,18 @@ static int begin(struct ascent *a, enum up_need need)
 		.from_name = a->from.name,
 		.data_fd = -1,
 		.data = kind_of_copy(a->u, &stx, need),
-		.with_origin = inode->type == DT_DIR || stx.stx_nlink == 1,
+		.with_origin = stx.stx_nlink == 1,
 		.is_cancelled = a->call ? a->call->is_cancelled : NULL,
 		.cancel_arg = a->call ? a->call->arg : NULL,
 	};
+	if (stx.stx_nlink > 1 && workdir_index_fd(a->u->work) >= 0) {
+		r = origin_of(a->copy.from, a->from.dir_fd, a->from.name,
+			      &a->origin);
+		if (r < 0)
+			return r;
+		a->copy.with_origin = a->origin.length > 0;
+		a->lower_nlink = stx.stx_nlink;
+	}
 	if (inode->type == DT_REG) {
 		r = up_source(a->u, inode, &a->copy, &a->data_fd);
 		if (r < 0)
@@ -199,10 +208,36 @@ static int parent_take(struct unionfs *u, struct inode *inode, unsigned layer,
 	return r;
 }
 
+/* A file of several names is entered in the index first, so that the others find it. */
+static int publish_linked(struct ascent *a, struct inode *parent,
+			  struct name *name)
+	REQUIRES(parent->lock, a->inode->lock)
+{
+	struct inode_key lower = inode_real(a->inode);
+	struct inode_table *t = &a->u->inodes;
+	bool is_whole = a->copy.data != COPY_UP_METACOPY;
+	bool is_indexed = a->origin.length > 0;
+	int r = 0;
+
+	if (is_indexed) {
+		r = index_add(a->u->work, &a->staged, &a->origin, a->lower_nlink);
+		if (r < 0)
+			return r;
+	}
+	r = publish_locked(a->u, parent, name, a->inode, &a->staged, is_whole);
+	if (r < 0 && is_indexed)
+		(void)index_remove(a->u->work, &a->origin);	/* report r */
+	if (r < 0 || !is_indexed)
+		return r;
+	rwlock_write_scope(&t->lock);
+	a->inode->flags |= INODE_INDEXED;
+	inode_alias(t, a->inode, lower);
+	return 0;
+}
+
 /* 1 if the name has moved on meanwhile: try again. */
 static int publish_in(struct ascent *a, struct inode *parent)
 {
-	bool is_whole = a->copy.data != COPY_UP_METACOPY;
 	struct name *name;
 
 	lock_scope(&parent->lock);
@@ -210,7 +245,7 @@ static int publish_in(struct ascent *a, struct inode *parent)
 	name = name_live(a->inode, a->inode->layer);
 	if (!name || name->parent != parent->slot)
 		return 1;
-	return publish_locked(a->u, parent, name, a->inode, &a->staged, is_whole);
+	return publish_linked(a, parent, name);
 }
 
 static int publish_nameless(struct ascent *a)

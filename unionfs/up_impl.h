@@ -32,6 +32,3 @@ void up_wait(struct unionfs *u, struct inode *inode);
 
 /** up_end() - INODE_COPYING goes away */
 void up_end(struct unionfs *u, struct inode *inode);
-
-/** up_put_times() - let a directory look as if nothing had been put into it */
-void up_put_times(int dir_fd, const struct statx *stx);
