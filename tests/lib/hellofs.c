@@ -45,7 +45,7 @@ struct hello {
 	struct state *state;
 	int kept_fd, inherited_fd;
 	bool fail_start, crash_later_starts, exit_later_starts, writeback;
-	bool upgrade;
+	bool upgrade, upgrade_all;
 };
 
 static const struct {
@@ -414,7 +414,9 @@ static const struct option options[] = {
 	{ "spin", required_argument, NULL, 's' },
 	{ "writeback", no_argument, NULL, 'w' },
 	{ "watchdog", required_argument, NULL, 'W' },
+	{ "subtype", required_argument, NULL, 'T' },
 	{ "upgrade", no_argument, NULL, 'U' },
+	{ "upgrade-all", no_argument, NULL, 'A' },
 	{ "fail-start", no_argument, NULL, 'F' },
 	{ "crash-later-starts", no_argument, NULL, 'C' },
 	{ "exit-later-starts", no_argument, NULL, 'E' },
@@ -435,7 +437,9 @@ static bool set_option(int c, struct session_config *config, struct hello *h)
 	case 's': config->spin_us = atoi(optarg); return true;
 	case 'w': h->writeback = true; return true;
 	case 'W': config->watchdog_s = atoi(optarg); return true;
+	case 'T': config->subtype = optarg; return true;
 	case 'U': h->upgrade = true; return true;
+	case 'A': h->upgrade_all = true; return true;
 	case 'F': h->fail_start = true; return true;
 	case 'C': h->crash_later_starts = true; return true;
 	case 'E': h->exit_later_starts = true; return true;
@@ -456,6 +460,8 @@ int main(int argc, char **argv)
 	while ((c = getopt_long(argc, argv, "fdo:", options, NULL)) != -1)
 		if (!set_option(c, &config, &h))
 			return 2;
+	if (h.upgrade_all)
+		return session_upgrade(NULL, config.subtype);
 	if (optind != argc - 1) {
 		log_error("no mountpoint given\nUsage: hellofs [OPTION]... MOUNTPOINT");
 		return 2;
