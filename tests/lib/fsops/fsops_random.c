@@ -69,6 +69,8 @@ static const struct template user_templates[] = {
 	{ 6, "open {R} {F} {r} {M}" },
 	{ 10, "open {W} {F} {w} {M}" },
 	{ 2, "open {R} {D} rdonly|directory" },
+	{ 1, "open {W} {D} rdwr|tmpfile {M}" },
+	{ 2, "link_open {W} {F}" },
 	{ 2, "close {S}" },
 	{ 2, "reopen {R} {S} rdonly" },
 	{ 4, "pread {S} {O} {L}" },
@@ -94,6 +96,7 @@ static const struct template user_templates[] = {
 	{ 1, "readdir_open {S}" },
 	{ 5, "read {F}" },
 	{ 5, "put {F} 0 {L} {B}" },
+	{ 1, "put {F} 0 0 0" },
 	{ 4, "patch {F} {O} {L} {B}" },
 	{ 3, "append {F} {L} {B}" },
 	{ 2, "as {U} {U}" },
@@ -173,7 +176,7 @@ static void put_choice(struct rng *rng, char kind)
 		"0", "2770",
 	};
 	static const unsigned offsets[] = { 0, 1, 100, 511, 4095, 4096, 5000, 65536, 100000 };
-	static const unsigned lengths[] = { 0, 1, 10, 100, 4096, 4097, 10000, 70000 };
+	static const unsigned lengths[] = { 1, 10, 100, 4096, 4097, 10000, 70000 };
 	static const unsigned users[] = { 0, 0, 1000, 1001 };
 	static const char *const xattrs[] = {
 		"user.one", "user.two", "trusted.one", "security.one", "user.overlay.opaque",
