@@ -70,8 +70,8 @@ static int ready_locked(struct container *c, uint64_t now) REQUIRES(c->lock)
 {
 	int r;
 
-	if (__atomic_load_n(&c->slot->generation, __ATOMIC_RELAXED) != c->generation ||
-	    c->slot->kind == CONTAINER_NONE)
+	if (__atomic_load_n(&c->use->kind, __ATOMIC_ACQUIRE) == CONTAINER_NONE ||
+	    c->use->generation != c->generation)
 		return -ENODEV;
 	r = group_locked(c);
 	if (r >= 0 && !c->start_ns && !c->slot->is_host_clock)
