@@ -51,6 +51,9 @@ struct container {
 	int64_t clock_offset_ns;
 	uint64_t clock_read_ns;
 	uint64_t read_ns, load_read_ns;	/* when last asked for */
+	void (*trace)(void *context, const struct group_reading *reading);
+	void *trace_context;	/* of the thread that set them */
+	pthread_t tracer;
 };
 
 struct containers {

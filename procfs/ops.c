@@ -128,12 +128,10 @@ static void reply_node(fuse_req_t req, struct service *s, const struct node *nod
  * whole mount. */
 static bool may_see(fuse_req_t req, struct service *s, const struct container *c)
 {
-	cleanup_container struct container *caller = NULL;
+	cleanup_container struct container *caller =
+		identity_registered(s->identity, fuse_req_ctx(req)->pid);
 
-	if (find_caller(req, s, &caller) < 0 ||
-	    container_kind(caller) != CONTAINER_REGISTERED)
-		return true;
-	return caller == c;
+	return !caller || caller == c;
 }
 
 static void lookup_container(fuse_req_t req, struct service *s, const char *id)
