@@ -93,7 +93,9 @@ static int stat_node(fuse_req_t req, struct service *s, const struct node *node,
 		*st = (struct stat){ .st_mode = S_IFDIR | 0711, .st_nlink = 2 };
 		return 0;
 	}
-	r = node_container(req, s, node, &c);
+	/* Most of the automatic view is there for everybody. */
+	r = node->slot == 0 && !tree_depends(node->text)
+		    ? 0 : node_container(req, s, node, &c);
 	if (r >= 0)
 		r = tree_stat(s->world.host, c, node->text, st, changes);
 	return r;
