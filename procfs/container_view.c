@@ -4,6 +4,7 @@
 
 #include <errno.h>
 
+#include "common/cleanup.h"
 #include "procfs/clock.h"
 #include "procfs/container_impl.h"
 #include "procfs/process.h"
@@ -70,8 +71,8 @@ static int ready_locked(struct container *c, uint64_t now) REQUIRES(c->lock)
 {
 	int r;
 
-	if (__atomic_load_n(&c->slot->generation, __ATOMIC_RELAXED) != c->generation ||
-	    c->slot->kind == CONTAINER_NONE)
+	if (__atomic_load_n(&c->use->kind, __ATOMIC_ACQUIRE) == CONTAINER_NONE ||
+	    c->use->generation != c->generation)
 		return -ENODEV;
 	r = group_locked(c);
 	if (r >= 0 && !c->start_ns && !c->slot->is_host_clock)
@@ -103,7 +104,21 @@ int container_view(struct container *c, unsigned needs, const char *host_path,
 		.clock_offset_ns = c->clock_offset_ns,
 		.missing = c->cs->world->missing,
 	};
-	return gather_view(&g, needs, host_path, v);
+	if (c->trace && pthread_equal(c->tracer, pthread_self()))
+		group_trace(c->group, take_ptr(c->trace), c->trace_context);
+	r = gather_view(&g, needs, host_path, v);
+	group_trace(c->group, NULL, NULL);
+	return r;
+}
+
+void container_trace(struct container *c,
+		     void (*trace)(void *context, const struct group_reading *reading),
+		     void *context)
+{
+	lock_scope(&c->lock);
+	c->trace = trace;
+	c->trace_context = context;
+	c->tracer = pthread_self();
 }
 
 int container_with_load(struct container *c,
