@@ -24,6 +24,23 @@ struct fusek_in_header {
 	uint16_t padding;
 };
 
+/* After the header of SETATTR. */
+struct fusek_setattr_in {
+	uint32_t valid;
+};
+
+#define FUSEK_FATTR_KILL_SUIDGID (1u << 11)
+
+/* After the header of WRITE. */
+struct fusek_write_in {
+	uint64_t fh;
+	uint64_t offset;
+	uint32_t size;
+	uint32_t write_flags;
+};
+
+#define FUSEK_WRITE_KILL_SUIDGID (1u << 2)
+
 struct fusek_out_header {
 	uint32_t len;
 	int32_t error;		/* for a notification (unique 0): its code */
@@ -63,6 +80,7 @@ struct fusek_open_out {
 };
 
 enum {
+	FUSEK_OP_SETATTR = 4,
 	FUSEK_OP_WRITE = 16,
 	FUSEK_OP_INIT = 26,
 	FUSEK_NOTIFY_RESEND = 7,

@@ -9,6 +9,7 @@
 #pragma once
 
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdlib.h>
 
 #if defined(__clang__)
@@ -63,6 +64,12 @@ static inline void lock_take(struct lock *l)
 static inline void lock_take(struct lock *l)
 {
 	lock_must_(pthread_mutex_lock(&l->mutex));
+}
+
+/** lock_try() - take it if nobody has it; the analysis does not see this one */
+static inline bool lock_try(struct lock *l)
+{
+	return pthread_mutex_trylock(&l->mutex) == 0;
 }
 
 static inline void lock_drop(struct lock *l)

@@ -83,7 +83,9 @@ static bool is_offered(const struct session *s, const struct feature *f)
 void negotiate_begin(struct session *s, struct fuse_conn_info *conn)
 {
 	s->conn = conn;
-	s->wanted = FUSEK_HAS_RESEND & s->record->offered;
+	s->wanted = 0;
+	if (!s->config->no_resend)
+		s->wanted = FUSEK_HAS_RESEND & s->record->offered;
 	s->stack_depth = 1;
 
 	conn->max_read = s->config->max_read_bytes;
@@ -99,8 +101,11 @@ void negotiate_begin(struct session *s, struct fuse_conn_info *conn)
 void negotiate_end(struct session *s, struct fuse_conn_info *conn)
 {
 	s->conn = NULL;
-	s->wants_writeback = conn->want & FUSE_CAP_WRITEBACK_CACHE;
 	s->wants_parallel_dirops = conn->want & FUSE_CAP_PARALLEL_DIROPS;
+	if (conn->want & FUSE_CAP_WRITEBACK_CACHE) {
+		s->wanted &= ~FUSEK_PASSTHROUGH;
+		conn->want &= ~(unsigned)CAP_PASSTHROUGH;
+	}
 #ifdef FUSE_CAP_PASSTHROUGH
 	if (s->wanted & FUSEK_PASSTHROUGH)
 		conn->max_backing_stack_depth = s->stack_depth - 1;
@@ -109,6 +114,8 @@ void negotiate_end(struct session *s, struct fuse_conn_info *conn)
 
 static bool is_possible(const struct session *s, enum session_feature feature)
 {
+	if (feature == SESSION_RESEND)
+		return !s->config->no_resend;
 	/* The kernel refuses these pairs, or even the whole connection. */
 	if (feature == SESSION_PASSTHROUGH)
 		return !(s->conn->want & FUSE_CAP_WRITEBACK_CACHE);
@@ -149,8 +156,6 @@ static uint64_t complete_flags(const struct session *s, uint64_t flags)
 	/* libfuse 3.14 has the capability, but forgets to ask for it. */
 	if (s->wants_parallel_dirops)
 		ours |= FUSEK_PARALLEL_DIROPS;
-	if (s->wants_writeback)
-		ours &= ~FUSEK_PASSTHROUGH;
 	if (ours >> 32)
 		ours |= FUSEK_INIT_EXT;
 	return flags | (ours & s->record->offered);

@@ -34,6 +34,7 @@ enum {
 	RECORD_ORPHANS = 128,
 	RECORD_SUSPECTS = 32,
 	RECORD_INIT_BYTES = 256,
+	RECORD_KEPT = 4096,	   /* descriptors */
 	RECORD_CRASHES_ALLOWED = 3, /* then a request is answered EIO */
 };
 
@@ -86,6 +87,8 @@ struct record {
 	struct record_reply orphans[RECORD_ORPHANS];
 	struct record_suspect suspects[RECORD_SUSPECTS];
 	struct record_slot slots[RECORD_SLOTS];
+	int32_t kept[RECORD_KEPT];	/* the holder's descriptor, 0: none */
+	_Atomic uint8_t kept_taken[RECORD_KEPT];
 };
 
 /**

@@ -7,7 +7,10 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "common/crash.h"
 #include "common/errors.h"
+#include "common/handover.h"
+#include "common/keep.h"
 #include "common/log.h"
 #include "common/negotiate.h"
 #include "common/ready.h"
@@ -33,39 +36,78 @@ static int prepare(struct session *s)
 		r = new_eventfd(&s->serving_fd);
 	if (r == 0)
 		r = new_eventfd(&s->stop_fd);
-	if (r < 0)
+	if (r == 0)
+		r = keep_init(s);
+	if (r == 0) {
+		s->crash_fd = crash_open();
+		r = s->crash_fd < 0 ? s->crash_fd : 0;
+	}
+	if (r < 0) {
 		say_no_start("set up the mount's state", -r);
-	return r;
+		return r;
+	}
+	r = handover_init(s);
+	if (r < 0)
+		log_warn("this mount cannot be upgraded while it runs: %s",
+			 strerror(-r));
+	return 0;
 }
 
 static void release(struct session *s)
 {
+	int fds[] = { s->serving_fd, s->stop_fd, s->crash_fd, s->state_fd,
+		      s->device_fd };
+
+	keep_done(s);
+	handover_done(s);
 	record_unmap(s->record);
-	if (s->serving_fd >= 0)
-		close(s->serving_fd);
-	if (s->stop_fd >= 0)
-		close(s->stop_fd);
-	if (s->state_fd >= 0)
-		close(s->state_fd);
-	if (s->device_fd >= 0)
-		close(s->device_fd);
+	for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
+		if (fds[i] >= 0)
+			close(fds[i]);
 }
 
-/* In the holder: with signals blocked, and a directory nobody needs. */
-static int run_holder(struct session *s, int take_tell_fd)
+static int run_holder(struct session *s)
 {
 	sigset_t all, before;
+	int tell_fd = -1;
 	int status = 1;
+	int r;
+
+	if (!s->config->foreground) {
+		r = ready_detach(&tell_fd);
+		if (r == 1)
+			return 0;
+		if (r < 0 && r != -ECHILD)	/* that one spoke for itself */
+			say_no_start("go into the background", -r);
+		if (r < 0)
+			return 1;
+	}
 
 	sigfillset(&all);
 	sigprocmask(SIG_BLOCK, &all, &before);
 	if (prepare(s) == 0)
-		status = session_hold(s, take_tell_fd);
-	else if (take_tell_fd >= 0)
-		close(take_tell_fd);
+		status = session_hold(s, tell_fd);
+	else if (tell_fd >= 0)
+		close(tell_fd);
 	release(s);
 	sigprocmask(SIG_SETMASK, &before, NULL);
 	return status;
+}
+
+/* This process was started by the holder of another version, with every signal
+ * blocked as in all workers. */
+static int run_handed_over(struct session *s, enum handover_mode mode)
+{
+	int r = handover_take(s);
+
+	if (r == 0 && mode == HANDOVER_CHECK && s->service->check)
+		r = s->service->check(s, s->context);
+	if (r < 0)
+		return 1;
+	if (mode == HANDOVER_CHECK)
+		return 0;
+	(void)chdir("/");
+	return session_work(s);
 }
 
 int session_run(const struct session_config *config,
@@ -75,22 +117,15 @@ int session_run(const struct session_config *config,
 	struct session s = {
 		.config = &c, .service = service, .context = context,
 		.device_fd = -1, .state_fd = -1, .serving_fd = -1,
-		.stop_fd = -1,
+		.stop_fd = -1, .crash_fd = -1, .keep_holder_fd = -1,
+		.keep_worker_fd = -1,
 	};
-	int tell_fd = -1;
-	int r;
+	enum handover_mode mode;
 
 	c.foreground |= c.debug;
-	if (!c.foreground) {
-		r = ready_detach(&tell_fd);
-		if (r == 1)
-			return 0;
-		if (r < 0 && r != -ECHILD)	/* that one spoke for itself */
-			say_no_start("go into the background", -r);
-		if (r < 0)
-			return 1;
-	}
-	return run_holder(&s, tell_fd);
+	mode = handover_find(&s);
+	return mode == HANDOVER_NONE ? run_holder(&s) :
+				       run_handed_over(&s, mode);
 }
 
 bool session_want(struct session *s, enum session_feature feature)

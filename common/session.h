@@ -47,8 +47,12 @@ struct session_config {
 	unsigned threads;	   /* worker threads; 0: one per core, at least 2 */
 	unsigned max_read_bytes;   /* 0: the kernel's default */
 	size_t state_bytes;	   /* size of the state memfd; 0: none */
+	bool no_resend;		   /* as on kernels before 6.9: what a dead worker
+				      had in hand fails with EIO */
 	int spin_us;		   /* wait this long for the next request without
 				      sleeping; 0: as measured best; < 0: never */
+	int watchdog_s;		   /* replace a worker that for this long answers
+				      nothing and takes nothing; 0: 120; < 0: never */
 };
 
 struct session_service {
@@ -74,6 +78,21 @@ struct session_service {
 
 	/** stop() - the mount is gone: give back what start() made */
 	void (*stop)(void *userdata);
+
+	/**
+	 * pause() - another worker takes over: finish the requests that threads
+	 *	of your own have in hand, and leave the state as it should find
+	 *	it. No request comes any more, and the process ends when this
+	 *	returns. May be NULL.
+	 */
+	void (*pause)(void *userdata);
+
+	/**
+	 * check() - whether start() could go on from this state; runs in a
+	 *	process of its own while another worker serves: look, do not
+	 *	touch. May be NULL. Return: 0 or -errno; has said why.
+	 */
+	int (*check)(struct session *s, void *context);
 };
 
 /**
@@ -94,6 +113,15 @@ struct session_service {
  */
 int session_run(const struct session_config *config,
 		const struct session_service *service, void *context);
+
+/**
+ * session_is_handover() - whether this process was executed to go on with a
+ *	mount of an older version
+ *
+ * For what a program does before session_run() and may not do twice: a lock
+ * that it takes then is still held by the holder.
+ */
+bool session_is_handover(void);
 
 /**
  * session_want() - ask the kernel for a feature; only inside init()
@@ -127,6 +155,15 @@ void *session_state(const struct session *s, size_t *ret_bytes);
 /** session_generation() - 0 in the first worker, counted up in each successor */
 unsigned session_generation(const struct session *s);
 
+/**
+ * session_request_drops_privileges() - must the write or change of size that this
+ *	thread works on take set-id bits away (SESSION_HANDLE_KILLPRIV_V2)
+ *
+ * libfuse 3.14 hands the flag on for no request. True where it cannot be known: for
+ * other requests, and for writes that were spliced.
+ */
+bool session_request_drops_privileges(void);
+
 /** session_request_count() - requests with this opcode (FUSE_LOOKUP is 1) that
  *	this mount's workers received since the mount began */
 uint64_t session_request_count(const struct session *s, unsigned opcode);
@@ -150,3 +187,36 @@ bool session_is_resent(const struct session *s);
  */
 void session_extend_open(struct session *s, uint32_t open_flags,
 			 int32_t backing_id);
+
+/**
+ * session_keep_fd() - have a descriptor outlive this worker
+ * @fd:	lent; the holder gets one of its own
+ *
+ * For what has no name to be opened by again, as unlinked files. There is room
+ * for some 4000, and they count against the holder's limit of open files.
+ *
+ * Return: its place, > 0, to be written into the state; -EMFILE.
+ */
+int session_keep_fd(struct session *s, int fd);
+
+/**
+ * session_kept_fd() - a descriptor that an earlier worker kept
+ *
+ * Return: the descriptor, lent until session_drop_fd(); -ENOENT if there is
+ * none, or this worker itself kept it and so has its own.
+ */
+int session_kept_fd(const struct session *s, int place);
+
+/** session_drop_fd() - the descriptor is no longer needed by anyone */
+void session_drop_fd(struct session *s, int place);
+
+/**
+ * session_upgrade() - have the program that is installed now serve a mount
+ * @mountpoint:	of this program; NULL: all of @subtype that we may upgrade
+ *
+ * The worker of the running version answers what it has in hand, then the new
+ * version takes over. If it cannot, the running one goes on. Says what was done.
+ *
+ * Return: an exit status for main().
+ */
+int session_upgrade(const char *mountpoint, const char *subtype);

@@ -16,17 +16,21 @@ struct session {
 	int state_fd;		/* owned */
 	int serving_fd;		/* owned, an eventfd: the first INIT is answered */
 	int stop_fd;		/* owned, an eventfd: see record.stopping */
+	int crash_fd;		/* owned, a memfd; see crash.h */
+	int keep_holder_fd, keep_worker_fd;	/* owned, a socket; see keep.h */
 	pid_t holder;
-	int oom_score_adj;	/* what the worker should have; see holder.c */
+	char program[PATH_MAX], cwd[PATH_MAX];	/* see handover.h */
+	char **argv, *argv_words;		/* owned, */
 	struct record *record;	/* owned mapping */
 
 	/* The rest belongs to the worker. */
 	struct fuse_session *fuse;
 	struct receive receive;
+	int inherited[RECORD_KEPT];	/* owned; see keep.h */
 	struct fuse_conn_info *conn;	/* only inside init() */
 	uint64_t wanted;		/* INIT flags beyond libfuse's */
 	unsigned stack_depth;
-	bool wants_writeback, wants_parallel_dirops;
+	bool wants_parallel_dirops;
 };
 
 /** session_hold() - mount, keep workers running, unmount; see holder.c

@@ -13,14 +13,16 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <sys/uio.h>
 
-#include "common/cleanup.h"
+#include "common/crash.h"
 #include "common/errors.h"
 #include "common/fuse_kernel.h"
+#include "common/keep.h"
 #include "common/log.h"
 #include "common/negotiate.h"
 #include "common/ready.h"
@@ -29,6 +31,7 @@
 enum {
 	EXIT_GONE = 0,		/* the mount is gone */
 	EXIT_BROKEN = 1,
+	EXIT_PAUSED = 3,	/* another worker was wanted */
 	THREADS_MAX = 64,
 	SPIN_DEFAULT_US = 30,
 };
@@ -41,6 +44,7 @@ static struct session *serving;
 static pthread_key_t slot_key;
 static _Thread_local struct record_slot *thread_slot;
 static _Thread_local bool thread_resent;
+static _Thread_local const struct fusek_in_header *thread_request;
 static _Thread_local struct fusek_open_out thread_open_extra;
 
 static void give_slot(void *slot)
@@ -224,6 +228,20 @@ static void send_error(struct session *s, uint64_t unique, int error)
 	send_raw(s, &out, sizeof(out));
 }
 
+bool session_request_drops_privileges(void)
+{
+	const struct fusek_in_header *in = thread_request;
+	const void *body = in + 1;
+
+	if (in && in->opcode == FUSEK_OP_WRITE)
+		return ((const struct fusek_write_in *)body)->write_flags &
+		       FUSEK_WRITE_KILL_SUIDGID;
+	if (in && in->opcode == FUSEK_OP_SETATTR)
+		return ((const struct fusek_setattr_in *)body)->valid &
+		       FUSEK_FATTR_KILL_SUIDGID;
+	return true;
+}
+
 /* Answers from what a dead worker decided. */
 static void send_orphan(struct session *s, struct record_reply *reply,
 			uint64_t unique)
@@ -268,8 +286,10 @@ static void work_on(struct session *s, const struct fuse_buf *buf)
 
 	record_begin(slot, in->unique, in->opcode);
 	thread_resent = in->unique & FUSEK_UNIQUE_RESEND;
+	thread_request = in;
 	if (!thread_resent || !settle_resent(s, in))
 		fuse_session_process_buf(s->fuse, buf);
+	thread_request = NULL;
 	record_end(slot);
 }
 
@@ -368,12 +388,14 @@ static int negotiate_again(struct session *s)
 	return -EPROTO;
 }
 
-/* Tells the holder. Whoever waits gets the terminal back, so we drop it. */
+/* Tells the holder. Whoever waits for the first one gets the terminal back, so
+ * we drop it. */
 static void announce(struct session *s)
 {
-	if (!s->config->foreground)
+	if (session_generation(s) == 0 && !s->config->foreground)
 		ready_drop_stdio();
-	(void)eventfd_write(s->serving_fd, 1);	/* cannot fail: it is new */
+	atomic_store(&s->record->phase, RECORD_SERVING);
+	(void)eventfd_write(s->serving_fd, 1);	/* fails only at 2^64 */
 }
 
 /* What the dead worker had in hand comes again, or must be answered now. */
@@ -403,12 +425,8 @@ static int take_up(struct session *s)
 	unsigned count;
 	int r;
 
-	if (session_generation(s) == 0) {
-		r = negotiate_first(s);
-		if (r == 0)
-			announce(s);
-		return r;
-	}
+	if (session_generation(s) == 0)
+		return negotiate_first(s);
 
 	count = record_adopt(s->record, lost);
 	r = negotiate_again(s);
@@ -448,10 +466,22 @@ static int work(struct session *s, void *userdata)
 
 	r = take_up(s);
 	if (r == 0) {
-		atomic_store(&s->record->phase, RECORD_SERVING);
+		announce(s);
 		serve_with_threads(s);
 	}
 	return r;
+}
+
+/*
+ * Not stop(): the mount and its state are there for another one. What is in
+ * memory may be in use by threads of the file system, so it is left to the end
+ * of the process.
+ */
+static _Noreturn void end_paused(struct session *s, void *userdata)
+{
+	if (s->service->pause)
+		s->service->pause(userdata);
+	_exit(EXIT_PAUSED);
 }
 
 int session_work(struct session *s)
@@ -464,12 +494,17 @@ int session_work(struct session *s)
 	r = tie_to_holder(s);
 	if (r == 0)
 		r = -pthread_key_create(&slot_key, give_slot);
+	crash_watch(s->crash_fd);
+	if (session_generation(s) > 0)
+		keep_adopt(s);
 	if (r == 0)
 		r = s->service->start(s, s->context, &userdata);
 	if (r < 0)
 		return EXIT_BROKEN;
 
 	r = work(s, userdata);
+	if (r == 0 && !fuse_session_exited(s->fuse))
+		end_paused(s, userdata);
 	if (s->service->stop)
 		s->service->stop(userdata);
 	if (s->fuse)

@@ -124,12 +124,24 @@ static void reply_node(fuse_req_t req, struct service *s, const struct node *nod
 	fuse_reply_entry(req, &e);
 }
 
+/* One registered container must not look into another, even if it is given the
+ * whole mount. */
+static bool may_see(fuse_req_t req, struct service *s, const struct container *c)
+{
+	cleanup_container struct container *caller = NULL;
+
+	if (find_caller(req, s, &caller) < 0 ||
+	    container_kind(caller) != CONTAINER_REGISTERED)
+		return true;
+	return caller == c;
+}
+
 static void lookup_container(fuse_req_t req, struct service *s, const char *id)
 {
 	cleanup_container struct container *c = containers_find(s->containers, id);
 	struct fuse_entry_param e = { .entry_timeout = CHANGING_S, .attr_timeout = CHANGING_S };
 
-	if (!c) {
+	if (!c || !may_see(req, s, c)) {
 		reply_error(req, -ENOENT);
 		return;
 	}

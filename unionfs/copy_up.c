@@ -20,6 +20,7 @@
 #include "unionfs/copy_data.h"
 #include "unionfs/copy_xattrs.h"
 #include "unionfs/metacopy.h"
+#include "unionfs/override.h"
 #include "unionfs/redirect.h"
 
 struct job {
@@ -33,6 +34,16 @@ struct job {
 static enum overlay_ns job_ns(const struct job *j)
 {
 	return workdir_options(j->c->work)->ns;
+}
+
+static const struct layer *upper_of(const struct job *j)
+{
+	return workdir_upper(j->c->work);
+}
+
+static bool keeps_owner_in_attr(const struct job *j)
+{
+	return override_is_active(upper_of(j));
 }
 
 static bool is_reg(const struct job *j)
@@ -94,6 +105,9 @@ static int make_node(struct job *j)
 {
 	mode_t type = j->from.stx_mode & S_IFMT;
 
+	if (keeps_owner_in_attr(j))
+		type = override_disk_type(type);
+
 	switch (type) {
 	case S_IFREG:
 		j->fd = neg_errno(openat(j->work_fd, j->name,
@@ -148,20 +162,43 @@ static int set_data(struct job *j)
 
 static int set_owner(struct job *j)
 {
-	int r = neg_errno(fchownat(j->work_fd, j->name, j->from.stx_uid,
-				   j->from.stx_gid, AT_SYMLINK_NOFOLLOW));
+	int r;
+
+	if (keeps_owner_in_attr(j))
+		return 0;	/* with the mode */
+	r = neg_errno(fchownat(j->work_fd, j->name, j->from.stx_uid, j->from.stx_gid,
+			       AT_SYMLINK_NOFOLLOW));
 
 	if (r < 0 && workdir_options(j->c->work)->squashes_owner)
 		return 0;
 	return r;
 }
 
+static int store_owner(struct job *j)
+{
+	const struct override o = {
+		.uid = j->from.stx_uid,
+		.gid = j->from.stx_gid,
+		.mode = j->from.stx_mode,
+		.rdev = makedev(j->from.stx_rdev_major, j->from.stx_rdev_minor),
+	};
+
+	return layer_store(upper_of(j), j->work_fd, j->name, &o);
+}
+
 static int set_mode(struct job *j)
 {
 	mode_t mode = j->from.stx_mode & 07777;
+	int r;
 
 	if (S_ISLNK(j->from.stx_mode))
 		return 0;
+	if (keeps_owner_in_attr(j)) {
+		r = store_owner(j);
+		if (r < 0)
+			return r;
+		mode = override_disk_mode(mode);
+	}
 	if (j->fd >= 0)
 		return neg_errno(fchmod(j->fd, mode));
 	return neg_errno(fchmodat(j->work_fd, j->name, mode, AT_SYMLINK_NOFOLLOW));
@@ -229,8 +266,8 @@ static int fill(struct job *j)
 	if (r == 0)
 		r = set_owner(j);	/* drops capabilities, suid and sgid */
 	if (r == 0)
-		r = copy_xattrs(job_ns(j), j->c->from_dir_fd, j->c->from_name,
-				j->work_fd, j->name);
+		r = copy_xattrs(job_ns(j), j->c->from, j->c->from_dir_fd,
+				j->c->from_name, upper_of(j), j->work_fd, j->name);
 	if (r == 0)
 		r = set_marks(j);
 	if (r == 0)
@@ -255,16 +292,16 @@ int copy_up_stage(const struct copy_up *c, struct staged *ret_staged)
 	struct statx stx;
 	int r;
 
-	if (statx(c->from_dir_fd, c->from_name, AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH,
-		  STATX_BASIC_STATS, &j.from) < 0)
-		return -errno;
+	r = layer_statx(c->from, c->from_dir_fd, c->from_name, STATX_BASIC_STATS, &j.from);
+	if (r < 0)
+		return r;
 
 	workdir_temp_name(c->work, name);
 	r = make_node(&j);
 	if (r == 0)
 		r = fill(&j);
 	if (r == 0)
-		r = neg_errno(statx(j.work_fd, name, AT_SYMLINK_NOFOLLOW, mask, &stx));
+		r = layer_statx(upper_of(&j), j.work_fd, name, mask, &stx);
 	if (j.fd >= 0)
 		close(j.fd);
 	if (r < 0) {

@@ -7,6 +7,7 @@
 
 #include "common/cleanup.h"
 #include "common/errors.h"
+#include "unionfs/override.h"
 
 /* The kernel's XATTR_LIST_MAX and XATTR_SIZE_MAX. */
 #define LIST_MAX_BYTES	65536
@@ -36,30 +37,44 @@ static int judge(int r, const char *attr)
 	return r == -EOPNOTSUPP && !must_be_kept(attr) ? 0 : r;
 }
 
-struct target {
+struct object {
+	enum overlay_ns ns;
+	const struct layer *layer;
 	int dir_fd;
 	const char *name;
 };
 
-static int copy_one(const struct target *from, const struct target *to,
+/* By way of the name that clients know: the two layers may keep it differently. */
+static int copy_one(const struct object *from, const struct object *to,
 		    const char *attr, char *value)
 {
-	ssize_t n = xattr_get_at(from->dir_fd, from->name, attr, value,
-				 VALUE_MAX_BYTES);
+	char unescaped[OVERLAY_ATTR_SIZE], disk[OVERLAY_ATTR_SIZE];
+	const char *client;
+	ssize_t n;
+	int r;
 
+	client = layer_xattr_to_client(from->layer, from->ns, attr, unescaped);
+	if (!client)
+		return 0;
+	r = layer_xattr_to_disk(to->layer, to->ns, client, disk);
+	if (r < 0)
+		return r;
+
+	n = xattr_get_at(from->dir_fd, from->name, attr, value, VALUE_MAX_BYTES);
 	/* Listed, but not for us to read or gone since: nothing to copy. */
 	if (n == -ENODATA)
 		return 0;
 	if (n < 0)
-		return judge(n, attr);
-	return judge(xattr_set_at(to->dir_fd, to->name, attr, value, n, 0), attr);
+		return judge(n, client);
+	return judge(xattr_set_at(to->dir_fd, to->name, disk, value, n, 0), client);
 }
 
-int copy_xattrs(enum overlay_ns ns, int from_dir_fd, const char *from_name,
-		int to_dir_fd, const char *to_name)
+int copy_xattrs(enum overlay_ns ns, const struct layer *from_layer, int from_dir_fd,
+		const char *from_name, const struct layer *to_layer, int to_dir_fd,
+		const char *to_name)
 {
-	const struct target from = { from_dir_fd, from_name };
-	const struct target to = { to_dir_fd, to_name };
+	const struct object from = { ns, from_layer, from_dir_fd, from_name };
+	const struct object to = { ns, to_layer, to_dir_fd, to_name };
 	char small_list[1024];
 	cleanup_free char *big_list = NULL;
 	cleanup_free char *value = NULL;
@@ -81,8 +96,6 @@ int copy_xattrs(enum overlay_ns ns, int from_dir_fd, const char *from_name,
 	if (!value)
 		return -ENOMEM;
 	for (const char *attr = list; attr < list + length; attr += strlen(attr) + 1) {
-		if (overlay_xattr_is_private(ns, attr))
-			continue;
 		r = copy_one(&from, &to, attr, value);
 		if (r < 0)
 			return r;

@@ -16,8 +16,11 @@
 
 #define BUFFER_BYTES (64 * 1024)
 
-/* What AUFS keeps for itself: ".wh..wh.aufs", ".wh..wh.plnk", ".wh..wh..opq"... */
-#define AUFS_RESERVED ".wh..wh."
+/* What AUFS keeps for itself beside its marks. */
+static const char *const aufs_reserved[] = {
+	".wh..wh.aufs", ".wh..wh.plnk", ".wh..wh.orph", ".wh..wh.hino",
+};
+#define AUFS_RENAMED_DIRS ".wh..wh..dr."
 
 struct listing {
 	const struct layer_traits *traits;
@@ -79,8 +82,10 @@ static int add_mark(struct listing *l, const struct found *f)
 
 static bool is_aufs_reserved(const char *name)
 {
-	return strncmp(name, AUFS_RESERVED, strlen(AUFS_RESERVED)) == 0 &&
-	       strcmp(name, AUFS_OPAQUE) != 0;
+	for (size_t i = 0; i < sizeof(aufs_reserved) / sizeof(aufs_reserved[0]); i++)
+		if (strcmp(name, aufs_reserved[i]) == 0)
+			return true;
+	return strncmp(name, AUFS_RENAMED_DIRS, strlen(AUFS_RENAMED_DIRS)) == 0;
 }
 
 static int add_aufs_name(struct listing *l, struct found *f)

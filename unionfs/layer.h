@@ -28,6 +28,7 @@ struct layer_traits {
 	bool has_rename_whiteout; /* upper only: renameat2 flags work */
 	bool has_whiteout_dev;	/* upper only: char 0:0 can be made */
 	bool has_aufs_marks;	/* ".wh." files are marks here, see marks.h */
+	const char *override_attr; /* owners are in this attribute, see override.h; or NULL */
 };
 
 struct layer;

@@ -10,6 +10,8 @@
 
 #include "common/cleanup.h"
 #include "common/errors.h"
+#include "unionfs/index.h"
+#include "unionfs/override.h"
 
 /* Fills the text and hands the error on. */
 static int fail(struct opt_error *error, int r, const char *format, ...)
@@ -79,6 +81,7 @@ static int open_lower(struct layers *l, const char *path, enum layer_role role,
 
 	traits = *layer_traits(*slot);
 	traits.has_aufs_marks = o->whiteout != WHITEOUT_OVERLAY;
+	traits.override_attr = override_detect(layer_root_fd(*slot));
 	layer_set_traits(*slot, &traits);
 	if (role == LAYER_DATA_ONLY)
 		l->data_count++;
@@ -107,6 +110,25 @@ static int open_lowers(struct layers *l, const struct options *o,
 	return r;
 }
 
+/* Once an upper layer keeps owners so, it does even if the option is forgotten. */
+static int set_up_override(struct layer *upper, const struct options *o,
+			   struct opt_error *error)
+{
+	struct layer_traits traits = *layer_traits(upper);
+	int r;
+
+	traits.override_attr = override_attr(o->xattr_permissions);
+	if (!traits.override_attr)
+		traits.override_attr = override_detect(layer_root_fd(upper));
+	layer_set_traits(upper, &traits);
+
+	r = override_init_root(upper);
+	if (r < 0)
+		return fail(error, r, "upperdir '%s' cannot keep owners in attribute %s: %s\nUse a filesystem with such attributes, or leave out xattr_permissions.",
+			    o->upperdir, traits.override_attr, strerror(-r));
+	return 0;
+}
+
 static int open_upper(struct layers *l, const struct options *o,
 		      struct opt_error *error)
 {
@@ -116,7 +138,7 @@ static int open_upper(struct layers *l, const struct options *o,
 		.is_volatile = o->is_volatile,
 		.skips_fsync = !o->fsync,
 		.squashes_owner = o->squashes_uid || o->squashes_gid,
-		.index = o->index == SWITCH_ON,
+		.index = o->index != SWITCH_OFF,
 	};
 	int r;
 
@@ -131,7 +153,7 @@ static int open_upper(struct layers *l, const struct options *o,
 		l->upper = layer_close(l->upper);
 		return 0;
 	}
-	return r < 0 ? fail_workdir(error, r, o) : 0;
+	return r < 0 ? fail_workdir(error, r, o) : set_up_override(l->upper, o, error);
 }
 
 /*
@@ -185,6 +207,28 @@ static int check_all_apart(const struct layers *l, const struct options *o,
 	return r;
 }
 
+static int prepare_index(struct layers *l, const struct options *o,
+			 struct opt_error *error)
+{
+	int r;
+
+	if (!l->work)
+		return 0;
+	if (o->index == SWITCH_ON && workdir_index_fd(l->work) < 0)
+		return fail(error, -EOPNOTSUPP, "index=on needs extended attributes and file handles, which upperdir '%s' lacks\nUse another filesystem, or index=auto.",
+			    o->upperdir);
+	r = index_prepare(l->work, l->lowers, l->lower_count);
+	/* Not asked for by name: the upper is usable, its index is not. */
+	if (r == -ESTALE && o->index == SWITCH_AUTO) {
+		workdir_drop_index(l->work);
+		return 0;
+	}
+	if (r == -ESTALE)
+		return fail(error, r, "upperdir '%s' was used with other lower layers than '%s'\nMount it with those again, or with index=off: then hard links of lower files may come apart.",
+			    o->upperdir, layer_path(l->lowers[0]));
+	return r < 0 ? fail_open(error, r, "the index of workdir", o->workdir) : 0;
+}
+
 int layers_open(const struct options *o, struct layers *ret, struct opt_error *error)
 {
 	struct opt_list lower = { 0 };
@@ -203,6 +247,8 @@ int layers_open(const struct options *o, struct layers *ret, struct opt_error *e
 		r = open_lowers(&l, o, &lower, &data, error);
 	if (r == 0)
 		r = check_all_apart(&l, o, error);
+	if (r == 0)
+		r = prepare_index(&l, o, error);
 	opt_list_done(&lower);
 	opt_list_done(&data);
 	if (r < 0) {

@@ -26,7 +26,8 @@ int metacopy_parse(const void *value, size_t length, struct metacopy *ret)
 
 	if (length > sizeof(record) || (length > 0 && length < HEADER_BYTES))
 		return -EIO;
-	memcpy(&record, value, length);
+	if (length > 0)
+		memcpy(&record, value, length);
 	if (record.version != 0 || record.flags != 0)
 		return -EIO;
 	if (length > 0 && record.length != length)
@@ -75,17 +76,17 @@ int metacopy_write(enum overlay_ns ns, int dir_fd, const char *name,
 /* The digest that the filesystem enforces for a file. -ENODATA if it has none. */
 static int measure(int fd, struct metacopy *ret)
 {
-	struct {
+	union {
 		struct fsverity_digest head;
-		uint8_t bytes[sizeof(ret->digest)];
-	} d = { .head.digest_size = sizeof(d.bytes) };
+		uint8_t room[sizeof(struct fsverity_digest) + sizeof(ret->digest)];
+	} d = { .head.digest_size = sizeof(ret->digest) };
 
 	if (ioctl(fd, FS_IOC_MEASURE_VERITY, &d) < 0)
 		return errno == ENOTTY || errno == EOPNOTSUPP ? -ENODATA : -errno;
 
 	ret->digest_algorithm = d.head.digest_algorithm;
 	ret->digest_length = d.head.digest_size;
-	memcpy(ret->digest, d.bytes, ret->digest_length);
+	memcpy(ret->digest, d.head.digest, ret->digest_length);
 	return 0;
 }
 

@@ -19,6 +19,7 @@
 #include "common/cleanup.h"
 #include "common/errors.h"
 #include "unionfs/marks.h"
+#include "unionfs/override.h"
 
 #define ACL_DEFAULT "system.posix_acl_default"
 #define ACL_MAX	    65536
@@ -61,20 +62,54 @@ struct making {
 	int dir_fd;		/* lent */
 	const char *name;
 	int fd;			/* -1 for all but regular files */
+	mode_t parent_mode;	/* as shown; only where owners are in attributes */
+	gid_t parent_gid;
 	struct statx stx;
 };
+
+static bool keeps_owner_in_attr(const struct making *m)
+{
+	return override_is_active(workdir_upper(m->work));
+}
+
+/*
+ * A stand-in for a device, fifo or socket: a closed file that nobody reads. What
+ * is to be opened is opened as asked.
+ */
+static int make_file(struct making *m, mode_t mode)
+{
+	int flags = S_ISREG(m->spec->mode) ? m->spec->open_flags : O_WRONLY;
+
+	m->fd = neg_errno(openat(m->dir_fd, m->name,
+				 flags | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+				 mode));
+	return m->fd < 0 ? m->fd : 0;
+}
+
+static int make_overridden(struct making *m)
+{
+	mode_t mode = override_disk_mode(m->spec->mode);
+
+	switch (override_disk_type(m->spec->mode)) {
+	case S_IFDIR:
+		return neg_errno(mkdirat(m->dir_fd, m->name, mode));
+	case S_IFLNK:
+		return neg_errno(symlinkat(m->spec->target, m->dir_fd, m->name));
+	default:
+		return make_file(m, mode);
+	}
+}
 
 static int make_node(struct making *m)
 {
 	const struct object_spec *spec = m->spec;
 
+	if (keeps_owner_in_attr(m))
+		return make_overridden(m);
+
 	switch (spec->mode & S_IFMT) {
 	case S_IFREG:
-		m->fd = neg_errno(openat(m->dir_fd, m->name,
-					 spec->open_flags | O_CREAT | O_EXCL |
-						 O_NOFOLLOW | O_CLOEXEC,
-					 spec->mode & 07777));
-		return m->fd < 0 ? m->fd : 0;
+		return make_file(m, spec->mode & 07777);
 	case S_IFDIR:
 		return neg_errno(mkdirat(m->dir_fd, m->name, spec->mode & 07777));
 	case S_IFLNK:
@@ -92,10 +127,11 @@ static int make_node(struct making *m)
 static int look(struct making *m)
 {
 	const unsigned mask = STATX_BASIC_STATS | STATX_BTIME;
+	const struct layer *upper = workdir_upper(m->work);
 
 	if (m->fd >= 0)
-		return neg_errno(statx(m->fd, "", AT_EMPTY_PATH, mask, &m->stx));
-	return neg_errno(statx(m->dir_fd, m->name, AT_SYMLINK_NOFOLLOW, mask, &m->stx));
+		return layer_statx(upper, m->fd, "", mask, &m->stx);
+	return layer_statx(upper, m->dir_fd, m->name, mask, &m->stx);
 }
 
 static int change_owner(struct making *m, uid_t uid, gid_t gid)
@@ -133,6 +169,30 @@ static bool is_setgid(int dir_fd)
 static bool group_is_ours(const struct making *m)
 {
 	return m->stx.stx_gid == getegid() && !is_setgid(m->dir_fd);
+}
+
+/*
+ * What the filesystem does by itself elsewhere: umask, and what a setgid directory
+ * passes on. There are no ACLs here.
+ */
+static int store_owner(struct making *m)
+{
+	const struct object_spec *spec = m->spec;
+	struct override o = {
+		.uid = spec->uid,
+		.gid = spec->gid,
+		.mode = spec->mode & ~spec->umask,
+		.rdev = spec->rdev,
+	};
+
+	if (S_ISLNK(spec->mode))
+		return 0;
+	if (m->parent_mode & S_ISGID) {
+		o.gid = m->parent_gid;
+		if (S_ISDIR(spec->mode))
+			o.mode |= S_ISGID;
+	}
+	return layer_store(workdir_upper(m->work), m->dir_fd, m->name, &o);
 }
 
 /* Return: 1 if something was changed, 0 if it was right from the start. */
@@ -197,9 +257,15 @@ static int make(struct making *m, const char *final_name)
 	if (r < 0)
 		return r;
 
-	r = look(m);
-	if (r == 0)
-		r = set_owner(m);
+	if (keeps_owner_in_attr(m)) {
+		r = store_owner(m);
+		if (r == 0)
+			r = look(m);
+	} else {
+		r = look(m);
+		if (r == 0)
+			r = set_owner(m);
+	}
 	is_changed = r > 0 || m->spec->opaque || aufs_is_name(final_name);
 	if (r >= 0 && m->spec->opaque)
 		r = set_opaque(m);
@@ -354,6 +420,17 @@ static int make_over_whiteout(struct making *m, int upper_dir_fd, const char *na
 	return r < 0 ? r : look(m);
 }
 
+static int look_at_parent(struct making *m)
+{
+	struct statx parent;
+	int r = layer_statx(workdir_upper(m->work), m->dir_fd, "", STATX_BASIC_STATS,
+			    &parent);
+
+	m->parent_mode = parent.stx_mode;
+	m->parent_gid = parent.stx_gid;
+	return r;
+}
+
 int object_create(struct workdir *work, int upper_dir_fd, const char *name,
 		  const struct object_spec *spec, int *ret_fd,
 		  struct statx *ret_stx)
@@ -373,7 +450,9 @@ int object_create(struct workdir *work, int upper_dir_fd, const char *name,
 	if (workdir_options(work)->aufs_whiteouts && aufs_is_name(name))
 		return -EINVAL;
 
-	r = thread_umask(spec->umask);
+	r = thread_umask(keeps_owner_in_attr(&m) ? 0 : spec->umask);
+	if (r == 0 && keeps_owner_in_attr(&m))
+		r = look_at_parent(&m);
 	if (r == 0 && spec->over_whiteout)
 		r = make_over_whiteout(&m, upper_dir_fd, name);
 	else if (r == 0)
@@ -384,8 +463,8 @@ int object_create(struct workdir *work, int upper_dir_fd, const char *name,
 	if (ret_stx)
 		*ret_stx = m.stx;
 	if (ret_fd)
-		*ret_fd = m.fd;
-	else if (m.fd >= 0)
+		*ret_fd = S_ISREG(spec->mode) ? take_fd(&m.fd) : -1;
+	if (m.fd >= 0)
 		close(m.fd);
 	return 0;
 }

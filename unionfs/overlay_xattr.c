@@ -35,6 +35,11 @@ static const char *const prefixes[] = {
 	[OVERLAY_USER] = "user.overlay.",
 };
 
+const char *overlay_xattr_prefix(enum overlay_ns ns)
+{
+	return prefixes[ns];
+}
+
 /*
  * Whether the kernel has the xattrat calls. Asked once: the answer is the same
  * for every thread, so it does not matter who writes it.

@@ -33,6 +33,9 @@ enum overlay_ns {
 #define OVERLAY_UUID	 "uuid"
 #define OVERLAY_WHITEOUT "whiteout"
 
+/** overlay_xattr_prefix() - what the names of the namespace begin with */
+const char *overlay_xattr_prefix(enum overlay_ns ns);
+
 /*
  * Any extended attribute of an object. xattrat system calls where the kernel has
  * them (6.13), else through /proc/self/fd. Like the l*xattr(2) calls otherwise.

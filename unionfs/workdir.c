@@ -27,6 +27,7 @@ struct workdir {
 	int work_fd;		/* owned */
 	int index_fd;		/* owned; -1 without index */
 	atomic_uint next_temp;
+	atomic_bool index_is_used;
 
 	struct lock lock;	/* guards what follows */
 	char whiteout[TEMP_NAME_SIZE];	/* the shared one; "" until needed */
@@ -42,6 +43,16 @@ int workdir_fd(const struct workdir *work)
 int workdir_index_fd(const struct workdir *work)
 {
 	return work->index_fd;
+}
+
+bool workdir_index_is_used(const struct workdir *work)
+{
+	return atomic_load_explicit(&work->index_is_used, memory_order_relaxed);
+}
+
+void workdir_set_index_used(struct workdir *work)
+{
+	atomic_store_explicit(&work->index_is_used, true, memory_order_relaxed);
 }
 
 const struct layer *workdir_upper(const struct workdir *work)
@@ -272,7 +283,9 @@ static int prepare_work(struct workdir *work)
 
 static int prepare_index(struct workdir *work)
 {
-	if (!work->options.index)
+	const struct layer_traits *traits = layer_traits(work->upper);
+
+	if (!work->options.index || !traits->has_handles || !traits->has_xattrs)
 		return 0;
 	work->index_fd = make_private_dir(work->parent_fd, INDEX_NAME);
 	return work->index_fd < 0 ? work->index_fd : 0;
@@ -374,9 +387,9 @@ static int workdir_prepare(struct workdir *work, const char *path)
 	if (r == 0)
 		r = prepare_work(work);
 	if (r == 0)
-		r = prepare_index(work);
-	if (r == 0)
 		r = probe_traits(work);
+	if (r == 0)
+		r = prepare_index(work);
 	if (r == 0)
 		r = mark_volatile(work);
 	return r;
@@ -408,6 +421,12 @@ static void close_if_open(int fd)
 {
 	if (fd >= 0)
 		close(fd);
+}
+
+void workdir_drop_index(struct workdir *work)
+{
+	close_if_open(work->index_fd);
+	work->index_fd = -1;
 }
 
 struct workdir *workdir_close(struct workdir *work)

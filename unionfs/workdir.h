@@ -23,7 +23,7 @@ struct workdir_options {
 	bool is_volatile;	/* nothing is synced; leave the marker */
 	bool skips_fsync;	/* copies are not synced before they are shown */
 	bool squashes_owner;	/* owners are not kept: a refused chown is no error */
-	bool index;		/* make and use the index directory */
+	bool index;		/* make and use the index directory, if it can work here */
 };
 
 /**
@@ -42,6 +42,14 @@ struct workdir *workdir_close(struct workdir *work);
 
 int workdir_fd(const struct workdir *work);		/* WORKDIR/work; lent */
 int workdir_index_fd(const struct workdir *work);	/* -1 without index; lent */
+
+/* Whether the index may hold anything; it never becomes empty again. */
+bool workdir_index_is_used(const struct workdir *work);
+void workdir_set_index_used(struct workdir *work);
+
+/* Go on without it, as if it had not been asked for. */
+void workdir_drop_index(struct workdir *work);
+
 const struct layer *workdir_upper(const struct workdir *work);
 const struct workdir_options *workdir_options(const struct workdir *work);
 

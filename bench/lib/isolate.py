@@ -61,12 +61,17 @@ def _check(result, what):
         raise OSError(error, f"{what}: {os.strerror(error)}")
 
 
-def _become_init():
+def _become_init(place):
     libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     _check(libc.unshare(CLONE_NEWNS), "unshare mounts")
     _check(libc.mount(b"none", b"/", None, MS_REC_PRIVATE, None),
            "make mounts private")
     _check(libc.mount(b"proc", b"/proc", b"proc", 0, None), "mount /proc")
+    # Sockets and states of other runs, and of the host's daemons, stay apart.
+    # And nothing waits for the disk.
+    for path in ("/run", place.directory):
+        _check(libc.mount(b"none", path.encode(), b"tmpfs", 0, b"mode=755"),
+               f"mount {path}")
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupted)
 
@@ -121,5 +126,5 @@ def isolate():
     if child != 0:
         sys.stdout.flush()
         os._exit(_guard(child, place))
-    _become_init()
+    _become_init(place)
     return place

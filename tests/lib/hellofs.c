@@ -13,15 +13,29 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "common/log.h"
 #include "common/session.h"
 
+/* Other versions of it are built with other values. */
+#ifndef HELLO_TEXT
+#define HELLO_TEXT "hello, world"
+#endif
+#ifndef HELLO_STATE_VERSION
+#define HELLO_STATE_VERSION 1
+#endif
+#ifndef HELLO_CANNOT_TAKE_OVER
+#define HELLO_CANNOT_TAKE_OVER false
+#endif
+
 enum { NOTE_BYTES = 4096, BIG_BYTES = 1 << 20 };
 
 struct state {
-	uint64_t starts, crashes, unlinks;
+	uint64_t version;
+	uint64_t starts, crashes, unlinks, stuck, pauses;
+	int64_t kept_place;
 	uint64_t note_bytes;
 	char note[NOTE_BYTES];
 };
@@ -29,7 +43,9 @@ struct state {
 struct hello {
 	struct session *session;
 	struct state *state;
+	int kept_fd;
 	bool fail_start, crash_later_starts, exit_later_starts, writeback;
+	bool upgrade;
 };
 
 static const struct {
@@ -49,7 +65,7 @@ enum { FEATURES = sizeof(feature_names) / sizeof(feature_names[0]) };
 
 static size_t render_hello(struct hello *h, char *text, size_t size)
 {
-	return (size_t)snprintf(text, size, "hello, world\n");
+	return (size_t)snprintf(text, size, HELLO_TEXT "\n");
 }
 
 static size_t render_big(struct hello *h, char *text, size_t size)
@@ -73,10 +89,28 @@ static size_t render_features(struct hello *h, char *text, size_t size)
 static size_t render_status(struct hello *h, char *text, size_t size)
 {
 	return (size_t)snprintf(text, size,
-			"pid %d\ngeneration %u\nunlinks %llu\nlookups %llu\n",
+			"pid %d\ngeneration %u\nunlinks %llu\nlookups %llu\n"
+			"pauses %llu\n",
 			getpid(), session_generation(h->session),
 			(unsigned long long)h->state->unlinks,
-			(unsigned long long)session_request_count(h->session, 1));
+			(unsigned long long)session_request_count(h->session, 1),
+			(unsigned long long)h->state->pauses);
+}
+
+static size_t render_stuck(struct hello *h, char *text, size_t size)
+{
+	if (h->state->stuck++ == 0)
+		for (;;)
+			pause();
+	return render_hello(h, text, size);
+}
+
+/* From a file that has no name. */
+static size_t render_kept(struct hello *h, char *text, size_t size)
+{
+	ssize_t n = pread(h->kept_fd, text, size, 0);
+
+	return n < 0 ? 0 : (size_t)n;
 }
 
 static size_t render_crash(struct hello *h, char *text, size_t size)
@@ -109,6 +143,8 @@ static const struct {
 	{ "status", render_status, false },
 	{ "crash", render_crash, false },
 	{ "crash-once", render_crash_once, false },
+	{ "stuck", render_stuck, false },
+	{ "kept", render_kept, false },
 	{ "note", render_note, true },
 };
 
@@ -264,6 +300,23 @@ static const struct fuse_lowlevel_ops hello_ops = {
 	.unlink = hello_unlink,
 };
 
+static int hello_keep(struct hello *h)
+{
+	static const char text[] = "kept\n";
+
+	h->kept_fd = session_kept_fd(h->session, (int)h->state->kept_place);
+	if (h->kept_fd >= 0)
+		return 0;
+	if (h->state->kept_place)
+		return -ENOENT;		/* it must be there */
+
+	h->kept_fd = memfd_create("hello", MFD_CLOEXEC);
+	if (h->kept_fd < 0 || write(h->kept_fd, text, sizeof(text) - 1) < 0)
+		return -errno;
+	h->state->kept_place = session_keep_fd(h->session, h->kept_fd);
+	return h->state->kept_place < 0 ? (int)h->state->kept_place : 0;
+}
+
 static int hello_start(struct session *s, void *context, void **ret_userdata)
 {
 	struct hello *h = context;
@@ -271,6 +324,7 @@ static int hello_start(struct session *s, void *context, void **ret_userdata)
 
 	h->session = s;
 	h->state = session_state(s, &bytes);
+	h->state->version = HELLO_STATE_VERSION;
 	if (h->fail_start) {
 		log_error("told to fail\nTell it otherwise.");
 		return -EINVAL;
@@ -279,8 +333,29 @@ static int hello_start(struct session *s, void *context, void **ret_userdata)
 		abort();
 	if (h->state->starts > 1 && h->exit_later_starts)
 		return -EINVAL;
+	if (session_generation(s) > 0 && HELLO_CANNOT_TAKE_OVER)
+		return -EINVAL;
 	*ret_userdata = h;
-	return 0;
+	return hello_keep(h);
+}
+
+static int hello_check(struct session *s, void *context)
+{
+	size_t bytes;
+	const struct state *state = session_state(s, &bytes);
+
+	if (state->version == HELLO_STATE_VERSION)
+		return 0;
+	log_error("the state is of version %d, this reads %d\nUnmount first.",
+		  (int)state->version, HELLO_STATE_VERSION);
+	return -EPROTO;
+}
+
+static void hello_pause(void *userdata)
+{
+	struct hello *h = userdata;
+
+	h->state->pauses++;
 }
 
 static void hello_init(void *userdata, struct fuse_conn_info *conn)
@@ -307,6 +382,8 @@ static const struct session_service hello_service = {
 	.start = hello_start,
 	.init = hello_init,
 	.stop = hello_stop,
+	.pause = hello_pause,
+	.check = hello_check,
 };
 
 static const struct option options[] = {
@@ -317,8 +394,11 @@ static const struct option options[] = {
 	{ "default-permissions", no_argument, NULL, 'p' },
 	{ "threads", required_argument, NULL, 't' },
 	{ "max-read", required_argument, NULL, 'm' },
+	{ "no-resend", no_argument, NULL, 'R' },
 	{ "spin", required_argument, NULL, 's' },
 	{ "writeback", no_argument, NULL, 'w' },
+	{ "watchdog", required_argument, NULL, 'W' },
+	{ "upgrade", no_argument, NULL, 'U' },
 	{ "fail-start", no_argument, NULL, 'F' },
 	{ "crash-later-starts", no_argument, NULL, 'C' },
 	{ "exit-later-starts", no_argument, NULL, 'E' },
@@ -335,8 +415,11 @@ static bool set_option(int c, struct session_config *config, struct hello *h)
 	case 'p': config->default_permissions = true; return true;
 	case 't': config->threads = (unsigned)atoi(optarg); return true;
 	case 'm': config->max_read_bytes = (unsigned)atoi(optarg); return true;
+	case 'R': config->no_resend = true; return true;
 	case 's': config->spin_us = atoi(optarg); return true;
 	case 'w': h->writeback = true; return true;
+	case 'W': config->watchdog_s = atoi(optarg); return true;
+	case 'U': h->upgrade = true; return true;
 	case 'F': h->fail_start = true; return true;
 	case 'C': h->crash_later_starts = true; return true;
 	case 'E': h->exit_later_starts = true; return true;
@@ -362,5 +445,7 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	config.mountpoint = argv[optind];
+	if (h.upgrade)
+		return session_upgrade(config.mountpoint, config.subtype);
 	return session_run(&config, &hello_service, &h);
 }

@@ -129,7 +129,7 @@ eq() {
 
 # same_text FILE FILE WHAT - the files are equal, or show where they are not
 same_text() {
-	diff -u "$1" "$2" >"$T/.diff" && return
+	diff -U 0 "$1" "$2" >"$T/.diff" && return
 	note "FAIL: $3"
 	head -n 40 "$T/.diff" >&2
 	note "  at ${BASH_SOURCE[1]##*/}:${BASH_LINENO[0]}"

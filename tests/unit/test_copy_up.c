@@ -230,6 +230,7 @@ START_TEST(a_full_disk_leaves_nothing)
 	c.work = full.work;
 	disk_try("cd %s/lower && touch 1 2 3 4 5 6 7 8 9 2>/dev/null", full.path);
 	ck_assert_int_eq(copy_up_stage(&c, &staged), -ENOSPC);
+	disk_close(&full);
 	disk_close(&d);
 }
 END_TEST

@@ -179,7 +179,7 @@ static struct seen list(const struct disk *d, bool aufs, bool opacity_x, bool *o
 static void fill(const struct disk *d)
 {
 	disk_run("cd %s/lower && touch file xattrwh plainempty .wh.gone .wh..wh..opq .wh..wh.aufs .wh. .wh... .wh.literal"
-		 " && echo text >.wh.text && mkdir .wh.dir dir .wh..wh.plnk && mknod dev c 0 0 && mknod null c 1 3 && ln -s x link && mkfifo .wh.fifo"
+		 " && echo text >.wh.text && mkdir .wh.dir .wh..wh.dir dir .wh..wh.plnk && mknod dev c 0 0 && mknod null c 1 3 && ln -s x link && mkfifo .wh.fifo"
 		 " && setfattr -n trusted.overlay.whiteout -v y xattrwh",
 		 d->path);
 	disk_run("setfattr -n trusted.overlay.literal -v y %s/lower/.wh.literal", d->path);
@@ -231,6 +231,7 @@ START_TEST(a_layer_with_file_marks_hides_them_and_what_they_name)
 	/* Not empty regular files, or said to be none: names like others. */
 	CK_HAS(s.entries, ".wh.text");
 	CK_HAS(s.entries, ".wh.dir");
+	CK_HAS(s.entries, ".wh..wh.dir");
 	CK_HAS(s.entries, ".wh.fifo");
 	CK_HAS(s.entries, ".wh.literal");
 	CK_HAS_NOT(s.whiteouts, "literal");

@@ -32,18 +32,24 @@ static const char *const free_to_differ[] = {
 struct seen {
 	ino_t ino;
 	dev_t dev;
-	unsigned line;
+	char *name;
 };
 
 struct dump {
 	enum dump_kind kind;
-	unsigned line;
 	size_t seen_count;
 	struct seen seen[MAX_OBJECTS];	/* files of several names */
 };
 
+#define SHOWN_MAX 80	/* of longer names the beginning and a hash say enough */
+
 void show_quoted(FILE *out, const char *bytes, size_t size)
 {
+	const char *all = bytes;
+	size_t whole = size;
+
+	if (size > SHOWN_MAX)
+		size = 8;
 	for (; size; size--, bytes++) {
 		unsigned char c = (unsigned char)*bytes;
 
@@ -52,10 +58,13 @@ void show_quoted(FILE *out, const char *bytes, size_t size)
 		else
 			fprintf(out, "\\x%02x", c);
 	}
+	if (whole > SHOWN_MAX)
+		fprintf(out, "...%zu:%08x", whole,
+			(unsigned)hash_bytes(HASH_START, all, whole));
 }
 
-/* In several names of one file the later ones say which line was the first. */
-static void dump_link(struct dump *d, const struct stat *st)
+/* Of several names of one file the later ones say which was the first. */
+static void dump_link(struct dump *d, const char *name, const struct stat *st)
 {
 	size_t i;
 
@@ -63,12 +72,13 @@ static void dump_link(struct dump *d, const struct stat *st)
 		return;
 	for (i = 0; i < d->seen_count; i++) {
 		if (d->seen[i].ino == st->st_ino && d->seen[i].dev == st->st_dev) {
-			printf(" link-of=%u", d->seen[i].line);
+			printf(" link-of=");
+			show_quoted(stdout, d->seen[i].name, strlen(d->seen[i].name));
 			return;
 		}
 	}
 	if (d->seen_count < MAX_OBJECTS)
-		d->seen[d->seen_count++] = (struct seen){ st->st_ino, st->st_dev, d->line };
+		d->seen[d->seen_count++] = (struct seen){ st->st_ino, st->st_dev, strdup(name) };
 }
 
 static bool may_differ(const struct dump *d, const char *name)
@@ -150,8 +160,6 @@ static bool is_whiteout(const struct stat *st)
 static void dump_object(struct dump *d, const char *shown, const char *path,
 			const struct stat *st)
 {
-	d->line++;
-	printf("%u ", d->line);
 	show_quoted(stdout, shown, strlen(shown));
 	printf(" ");
 	if (d->kind == DUMP_UPPER && is_whiteout(st)) {
@@ -159,7 +167,7 @@ static void dump_object(struct dump *d, const char *shown, const char *path,
 		return;
 	}
 	show_stat(stdout, st);
-	dump_link(d, st);
+	dump_link(d, shown, st);
 	if (S_ISREG(st->st_mode))
 		dump_content(path);
 	if (S_ISLNK(st->st_mode))
@@ -204,6 +212,8 @@ static int dump_entry(struct dump *d, const char *parent, const struct dirent *e
 
 	if (asprintf(&shown, "%s%s%s", parent, *parent ? "/" : "", entry->d_name) < 0)
 		return -ENOMEM;
+	if (is_ghost(AT_FDCWD, entry->d_name))
+		return 0;
 	if (lstat(entry->d_name, &st) < 0) {
 		printf("%s lstat(%s)\n", shown, strerrorname_np(errno));
 		return 0;
@@ -241,6 +251,8 @@ int fsops_dump(enum dump_kind kind)
 		dump_object(d, ".", ".", &st);
 		r = dump_dir(d, "");
 	}
+	while (d->seen_count)
+		free(d->seen[--d->seen_count].name);
 	free(d);
 	return r;
 }

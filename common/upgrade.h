@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* common/upgrade.h - how who wants an upgrade and the holder speak */
+#pragma once
+
+#include <sys/socket.h>
+#include <sys/types.h>
+#include <sys/un.h>
+
+/* The answer that means success; any other says why not. */
+#define UPGRADE_OK "ok"
+
+/** upgrade_address() - the abstract socket of a mount. Return: its length */
+socklen_t upgrade_address(dev_t device, struct sockaddr_un *ret_address);
+
+/** upgrade_receive_fd() - the descriptor that comes with one byte. Return: it,
+ *	or -errno */
+int upgrade_receive_fd(int socket_fd);

@@ -1,0 +1,39 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# A worker that takes and answers nothing is replaced, with a word on where it
+# was; so is one that is stopped. An idle one is left alone.
+. "$(dirname "$0")/../lib/test.sh"
+. "$(dirname "$0")/../lib/session.sh"
+need_root
+
+foreground_hellofs --watchdog 1 --threads 1
+timeout 60 cat "$M/stuck" >"$T/stuck" &
+first=$!
+until grep -q replaced "$T/log"; do
+	eq "$(timeout 60 cat "$M/hello")" "hello, world" "others wait, and are answered"
+done
+wait "$first" || fail "the reader that made it hang failed"
+eq "$(cat "$T/stuck")" "hello, world" "asked again, it answers"
+has "$(cat "$T/log")" "answers nobody; it is replaced" "message"
+eq "$(status_line generation)" 1 "workers so far"
+
+worker=$(status_line pid)
+kill -STOP "$worker"
+eq "$(timeout 60 cat "$M/hello")" "hello, world" "although the worker was stopped"
+eq "$(status_line generation)" 2 "workers so far"
+
+# Three times the patience, with nothing to do.
+worker=$(status_line pid)
+status=0
+timeout 3 tail --pid="$worker" -f /dev/null || status=$?
+eq "$status" 124 "an idle worker is left alone"
+eq "$(status_line pid)" "$worker" "an idle worker is left alone"
+
+# A crash says where.
+if ! nm "$LIB/hellofs" | grep -q '__asan_init\|__tsan_init'; then
+	cat "$M/crash-once" >/dev/null
+	has "$(cat "$T/log")" "  at " "a backtrace"
+	has "$(cat "$T/log")" hellofs "in it our own code"
+fi
+umount "$M"
+wait "$holder"

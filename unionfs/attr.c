@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "config.h"
+
+#include "unionfs/attr.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "common/errors.h"
+#include "common/session.h"
+#include "unionfs/data.h"
+#include "unionfs/dir.h"
+#include "unionfs/union.h"
+#include "unionfs/up.h"
+#include "unionfs/where.h"
+
+static uint32_t shown_uid(const struct unionfs *u, uint32_t uid)
+{
+	if (u->options->squashes_uid)
+		return u->options->squash_uid;
+	return idmap_to(&u->options->uid_map, uid);
+}
+
+static uint32_t shown_gid(const struct unionfs *u, uint32_t gid)
+{
+	if (u->options->squashes_gid)
+		return u->options->squash_gid;
+	return idmap_to(&u->options->gid_map, gid);
+}
+
+static struct timespec shown_time(const struct statx_timestamp *t)
+{
+	return (struct timespec){ t->tv_sec, t->tv_nsec };
+}
+
+void attr_shown(struct unionfs *u, struct inode *inode, const struct statx *stx,
+		struct stat *ret)
+{
+	*ret = (struct stat){
+		.st_ino = inode->st_ino,
+		.st_mode = stx->stx_mode,
+		/* Directories of several layers have no count that means much. */
+		.st_nlink = S_ISDIR(stx->stx_mode) ? 1 : stx->stx_nlink,
+		.st_uid = shown_uid(u, stx->stx_uid),
+		.st_gid = shown_gid(u, stx->stx_gid),
+		.st_rdev = makedev(stx->stx_rdev_major, stx->stx_rdev_minor),
+		.st_size = stx->stx_size,
+		.st_blksize = stx->stx_blksize,
+		.st_blocks = stx->stx_blocks,
+		.st_atim = shown_time(&stx->stx_atime),
+		.st_mtim = shown_time(&stx->stx_mtime),
+		.st_ctim = shown_time(&stx->stx_ctime),
+	};
+	if (u->options->ino32)
+		ret->st_ino = (uint32_t)(ret->st_ino ^ ret->st_ino >> 32);
+	if (inode_is_dir(inode) && inode->dir->is_removed)
+		ret->st_nlink = 0;
+}
+
+/*
+ * A metacopy has no blocks of its own; those of its data are shown. Only files
+ * that look like one are asked.
+ */
+static void add_data_blocks(struct unionfs *u, struct inode *inode,
+			    struct statx *stx) REQUIRES(inode->lock)
+{
+	cleanup_fd int fd = -1;
+	struct backing *b;
+	struct stat st;
+
+	if (inode->type != DT_REG || stx->stx_blocks > 16 ||
+	    stx->stx_blocks * 512 >= stx->stx_size ||
+	    inode_has(inode, INODE_DATA_HERE))
+		return;
+	if (data_is_metacopy(u, inode) <= 0)
+		return;
+	b = data_pin(&u->data, inode, false);
+	if (!b)
+		fd = data_open_below(u, inode);
+	if (fstat(b ? b->fd : fd, &st) == 0)
+		stx->stx_blocks = st.st_blocks;
+	if (b)
+		data_put(&u->data, b);
+}
+
+static int get_locked(struct unionfs *u, struct inode *inode, struct stat *ret)
+	REQUIRES(inode->lock)
+{
+	struct statx stx;
+	int r = where_stat(u, inode, &stx);
+
+	if (r < 0)
+		return r;
+	add_data_blocks(u, inode, &stx);
+	attr_shown(u, inode, &stx, ret);
+	return 0;
+}
+
+int attr_get(struct unionfs *u, struct inode *inode, struct stat *ret)
+{
+	lock_scope(&inode->lock);
+	return get_locked(u, inode, ret);
+}
+
+/* ---- changing ---- */
+
+/* By name where there is one; an object held by a descriptor through /proc. */
+struct handle {
+	int dir_fd;
+	const char *name;
+	char path[32];
+	int nofollow;
+};
+
+static void handle_of(const struct where *w, struct handle *h)
+{
+	h->dir_fd = w->dir_fd;
+	h->name = w->name;
+	h->nofollow = AT_SYMLINK_NOFOLLOW;
+	if (!w->name[0]) {
+		snprintf(h->path, sizeof(h->path), "/proc/self/fd/%d", w->dir_fd);
+		h->dir_fd = AT_FDCWD;
+		h->name = h->path;
+		h->nofollow = 0;
+	}
+}
+
+static int set_owner(struct unionfs *u, const struct handle *h,
+		     const struct attr_change *c)
+{
+	uint32_t uid = (uint32_t)-1, gid = (uint32_t)-1;
+	int r = 0;
+
+	if (c->set & FUSE_SET_ATTR_UID && !u->options->squashes_uid)
+		r = idmap_from(&u->options->uid_map, c->st.st_uid, &uid);
+	if (r == 0 && c->set & FUSE_SET_ATTR_GID && !u->options->squashes_gid)
+		r = idmap_from(&u->options->gid_map, c->st.st_gid, &gid);
+	if (r < 0)
+		return r;
+	/* Also without a change: the kernel drops suid and sgid then as well. */
+	r = neg_errno(fchownat(h->dir_fd, h->name, uid, gid, h->nofollow));
+	if (r < 0 && (u->options->squashes_uid || u->options->squashes_gid))
+		return 0;
+	return r;
+}
+
+static int set_mode(const struct inode *inode, const struct handle *h, mode_t mode)
+{
+	/* What is reached by name is no symlink: only we change the upper. */
+	if (inode->type == DT_LNK)
+		return -EOPNOTSUPP;
+	return neg_errno(fchmodat(h->dir_fd, h->name, mode & 07777, 0));
+}
+
+static struct timespec wanted_time(int set, int given, int now, struct timespec t)
+{
+	if (set & now)
+		return (struct timespec){ .tv_nsec = UTIME_NOW };
+	if (set & given)
+		return t;
+	return (struct timespec){ .tv_nsec = UTIME_OMIT };
+}
+
+static int set_times(const struct handle *h, const struct attr_change *c)
+{
+	const struct timespec times[2] = {
+		wanted_time(c->set, FUSE_SET_ATTR_ATIME, FUSE_SET_ATTR_ATIME_NOW,
+			    c->st.st_atim),
+		wanted_time(c->set, FUSE_SET_ATTR_MTIME, FUSE_SET_ATTR_MTIME_NOW,
+			    c->st.st_mtim),
+	};
+
+	return neg_errno(utimensat(h->dir_fd, h->name, times, h->nofollow));
+}
+
+#define SET_OWNER (FUSE_SET_ATTR_UID | FUSE_SET_ATTR_GID)
+#define SET_TIMES                                                              \
+	(FUSE_SET_ATTR_ATIME | FUSE_SET_ATTR_MTIME | FUSE_SET_ATTR_ATIME_NOW | \
+	 FUSE_SET_ATTR_MTIME_NOW)
+
+static int set_locked(struct unionfs *u, struct inode *inode,
+		      const struct attr_change *c, struct stat *ret)
+	REQUIRES(inode->lock)
+{
+	cleanup_where struct where w = WHERE_INIT;
+	struct handle h;
+	int r = where_find(u, inode, &w);
+
+	if (r < 0)
+		return r;
+	handle_of(&w, &h);
+	if (c->set & SET_OWNER)
+		r = set_owner(u, &h, c);
+	if (r >= 0 && c->set & FUSE_SET_ATTR_MODE)
+		r = set_mode(inode, &h, c->st.st_mode);
+	if (r >= 0 && c->set & SET_TIMES)
+		r = set_times(&h, c);
+	return r < 0 ? r : get_locked(u, inode, ret);
+}
+
+int attr_drop_privileges(const struct call *call, int fd)
+{
+	struct stat st;
+	mode_t keep = 07777;
+
+	if (call->is_privileged)
+		return 0;
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	if (st.st_mode & S_ISUID)
+		keep &= ~S_ISUID;
+	if ((st.st_mode & S_ISGID) && (st.st_mode & S_IXGRP))
+		keep &= ~S_ISGID;
+	if (keep == 07777)
+		return 0;
+	return neg_errno(fchmod(fd, st.st_mode & keep));
+}
+
+static int set_size(struct unionfs *u, const struct call *call,
+		    struct inode *inode, off_t size)
+{
+	struct backing *b;
+	int r = up_object(u, call, inode, size == 0 ? UP_EMPTY : UP_DATA);
+
+	if (r >= 0)
+		r = data_write(u, call, inode, &b);
+	if (r < 0)
+		return r;
+	r = neg_errno(ftruncate(b->fd, size));
+	if (r >= 0)
+		r = attr_drop_privileges(call, b->fd);
+	data_put(&u->data, b);
+	return r;
+}
+
+int attr_set(struct unionfs *u, const struct call *call, struct inode *inode,
+	     const struct attr_change *c, struct stat *ret)
+{
+	int r = 0;
+
+	if (union_is_read_only(u))
+		return -EROFS;
+	/* The only part that may take long, or find the disk full: first. */
+	if (c->set & FUSE_SET_ATTR_SIZE)
+		r = set_size(u, call, inode, c->st.st_size);
+	else if (c->set & (SET_OWNER | SET_TIMES | FUSE_SET_ATTR_MODE))
+		r = up_object(u, call, inode, UP_ATTRS);
+	if (r < 0)
+		return r;
+
+	lock_scope(&inode->lock);
+	return set_locked(u, inode, c, ret);
+}

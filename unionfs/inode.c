@@ -1,0 +1,341 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "config.h"
+
+#include "unionfs/inode.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "unionfs/name.h"
+
+#define CHUNK_BITS  10
+#define CHUNK_SLOTS (1u << CHUNK_BITS)
+#define CHUNK_MAX   (1u << 16)		/* 64 million inodes */
+#define NO_SLOT	    UINT32_MAX
+#define FIRST_HEADS 1024
+#define WORKER_SHIFT 22		/* a slot is used anew 4 million times in a worker's life */
+
+struct inode *inode_at(struct inode_table *t, uint32_t slot)
+{
+	return &t->chunks[slot >> CHUNK_BITS][slot & (CHUNK_SLOTS - 1)];
+}
+
+static uint32_t *heads_new(uint32_t count)
+{
+	uint32_t *heads = malloc(count * sizeof(*heads));
+
+	if (heads)
+		memset(heads, 0xff, count * sizeof(*heads));
+	return heads;
+}
+
+int inode_table_init(struct inode_table *t, const struct hash_key *key,
+		     void (*release)(void *arg, struct inode *inode),
+		     void *release_arg)
+{
+	struct inode *root = NULL;
+
+	*t = (struct inode_table){ .free_slot = NO_SLOT,
+				   .head_mask = FIRST_HEADS - 1,
+				   .key = *key,
+				   .release = release,
+				   .release_arg = release_arg };
+	rwlock_init(&t->lock);
+	t->chunks = calloc(CHUNK_MAX, sizeof(struct inode *));
+	t->real_heads = heads_new(FIRST_HEADS);
+	t->origin_heads = heads_new(FIRST_HEADS);
+
+	rwlock_write_scope(&t->lock);
+	if (t->chunks && t->real_heads && t->origin_heads &&
+	    names_init(t) == 0)
+		root = inode_new(t, DT_DIR);
+	if (!root)
+		return -ENOMEM;
+
+	root->nlookup = 1;
+	return 0;
+}
+
+void inode_table_done(struct inode_table *t)
+{
+	for (uint32_t i = 0; t->chunks && i < t->slot_count; i++) {
+		struct inode *inode = inode_at(t, i);
+
+		if (inode->type != DT_UNKNOWN) {
+			t->release(t->release_arg, inode);
+			names_free(inode);
+		}
+		lock_done(&inode->lock);
+	}
+	for (uint32_t i = 0; t->chunks && i < CHUNK_MAX && t->chunks[i]; i++)
+		free(t->chunks[i]);
+	free(t->chunks);
+	free(t->real_heads);
+	free(t->origin_heads);
+	names_done(t);
+	rwlock_done(&t->lock);
+}
+
+void inode_table_set_worker(struct inode_table *t, unsigned worker)
+{
+	t->first_generation = worker << WORKER_SHIFT;
+}
+
+struct inode *inode_by_node_id(struct inode_table *t, uint64_t id)
+{
+	uint32_t slot = (uint32_t)id - 1;
+	struct inode *inode;
+
+	rwlock_read_scope(&t->lock);
+	if ((uint32_t)id == 0 || slot >= t->slot_count)
+		return NULL;
+
+	inode = inode_at(t, slot);
+	if (inode->type == DT_UNKNOWN || inode->generation != id >> 32)
+		return NULL;
+	return inode;
+}
+
+/* Finalizer of murmur3: inode numbers come in runs, buckets must not. */
+static uint32_t key_hash(uint64_t ino, uint16_t dev)
+{
+	uint64_t x = ino ^ (uint64_t)dev << 48;
+
+	x ^= x >> 33;
+	x *= 0xff51afd7ed558ccdULL;
+	x ^= x >> 33;
+	return (uint32_t)x;
+}
+
+static uint32_t *real_head(struct inode_table *t, const struct inode *inode)
+{
+	return &t->real_heads[key_hash(inode->real_ino, inode->real_dev) &
+			      t->head_mask];
+}
+
+static uint32_t *origin_head(struct inode_table *t, const struct inode *inode)
+{
+	return &t->origin_heads[key_hash(inode->origin_ino, inode->origin_dev) &
+				t->head_mask];
+}
+
+static void real_link(struct inode_table *t, struct inode *inode)
+{
+	uint32_t *head = real_head(t, inode);
+
+	inode->real_next = *head;
+	*head = inode->slot;
+}
+
+static void origin_link(struct inode_table *t, struct inode *inode)
+{
+	uint32_t *head = origin_head(t, inode);
+
+	inode->origin_next = *head;
+	*head = inode->slot;
+}
+
+static void real_unlink(struct inode_table *t, struct inode *inode)
+{
+	uint32_t *at = real_head(t, inode);
+
+	if (!inode_has(inode, INODE_HASHED))
+		return;
+	while (*at != inode->slot)
+		at = &inode_at(t, *at)->real_next;
+	*at = inode->real_next;
+	inode->flags &= ~INODE_HASHED;
+}
+
+static void origin_unlink(struct inode_table *t, struct inode *inode)
+{
+	uint32_t *at = origin_head(t, inode);
+
+	if (!inode_has(inode, INODE_ALIASED))
+		return;
+	while (*at != inode->slot)
+		at = &inode_at(t, *at)->origin_next;
+	*at = inode->origin_next;
+	inode->flags &= ~INODE_ALIASED;
+}
+
+struct inode *inode_find(struct inode_table *t, struct inode_key key)
+{
+	uint32_t bucket = key_hash(key.ino, key.dev) & t->head_mask;
+	struct inode *inode;
+	uint32_t slot;
+
+	for (slot = t->real_heads[bucket]; slot != NO_SLOT;
+	     slot = inode->real_next) {
+		inode = inode_at(t, slot);
+		if (inode->real_ino == key.ino && inode->real_dev == key.dev)
+			return inode;
+	}
+	for (slot = t->origin_heads[bucket]; slot != NO_SLOT;
+	     slot = inode->origin_next) {
+		inode = inode_at(t, slot);
+		if (inode->origin_ino == key.ino &&
+		    inode->origin_dev == key.dev)
+			return inode;
+	}
+	return NULL;
+}
+
+/* Twice the heads; without memory the chains just get longer. */
+static void heads_grow(struct inode_table *t)
+{
+	uint32_t count = 2 * (t->head_mask + 1);
+	uint32_t *real = heads_new(count), *origin = heads_new(count);
+
+	if (!real || !origin) {
+		free(real);
+		free(origin);
+		return;
+	}
+	free(t->real_heads);
+	free(t->origin_heads);
+	t->real_heads = real;
+	t->origin_heads = origin;
+	t->head_mask = count - 1;
+	for (uint32_t i = 0; i < t->slot_count; i++) {
+		struct inode *inode = inode_at(t, i);
+
+		if (inode_has(inode, INODE_HASHED))
+			real_link(t, inode);
+		if (inode_has(inode, INODE_ALIASED))
+			origin_link(t, inode);
+	}
+}
+
+static struct inode *slot_take(struct inode_table *t)
+{
+	struct inode **chunk = &t->chunks[t->slot_count >> CHUNK_BITS];
+	struct inode *inode;
+
+	if (t->free_slot != NO_SLOT) {
+		inode = inode_at(t, t->free_slot);
+		t->free_slot = inode->real_next;
+		return inode;
+	}
+	if (t->slot_count == CHUNK_MAX * CHUNK_SLOTS)
+		return NULL;
+	if (!*chunk)
+		*chunk = calloc(CHUNK_SLOTS, sizeof(**chunk));
+	if (!*chunk)
+		return NULL;
+
+	inode = inode_at(t, t->slot_count);
+	inode->slot = t->slot_count++;
+	inode->generation = t->first_generation;
+	lock_init(&inode->lock);
+	return inode;
+}
+
+struct inode *inode_new(struct inode_table *t, uint8_t type)
+{
+	struct inode *inode = slot_take(t);
+
+	if (!inode)
+		return NULL;
+
+	inode->type = type;
+	inode->fd = -1;
+	inode->flags = 0;
+	inode->refs = 0;
+	inode->names = NULL;
+	inode->dir = NULL;
+	inode->backing = NULL;
+	if (++t->live_count > t->head_mask)
+		heads_grow(t);
+	return inode;
+}
+
+static void inode_free(struct inode_table *t, struct inode *inode)
+{
+	real_unlink(t, inode);
+	origin_unlink(t, inode);
+	t->release(t->release_arg, inode);
+	if (inode->fd >= 0)
+		close(inode->fd);
+	inode->fd = -1;
+	inode->type = DT_UNKNOWN;
+	inode->generation++;
+	inode->real_next = t->free_slot;
+	t->free_slot = inode->slot;
+	t->live_count--;
+}
+
+/*
+ * Frees the inode if nothing keeps it. Its names go with it, and each may have
+ * been what kept its parent: a name at a time, so that a chain of a thousand
+ * directories needs no stack.
+ */
+static void inode_drop_if_unused(struct inode_table *t, struct inode *inode)
+{
+	while (inode && inode->refs == 0 && inode->nlookup == 0) {
+		struct inode *parent = NULL;
+
+		while (inode->names) {
+			struct inode *p = inode_at(t, inode->names->parent);
+
+			names_unlink(t, inode->names);
+			if (--p->refs > 0 || p->nlookup > 0)
+				continue;
+			if (parent)
+				inode_drop_if_unused(t, parent);
+			parent = p;
+		}
+		inode_free(t, inode);
+		inode = parent;
+	}
+}
+
+void inode_hash(struct inode_table *t, struct inode *inode, struct inode_key key)
+{
+	real_unlink(t, inode);
+	inode->real_ino = key.ino;
+	inode->real_dev = key.dev;
+	real_link(t, inode);
+	inode->flags |= INODE_HASHED;
+}
+
+void inode_alias(struct inode_table *t, struct inode *inode, struct inode_key key)
+{
+	origin_unlink(t, inode);
+	inode->origin_ino = key.ino;
+	inode->origin_dev = key.dev;
+	origin_link(t, inode);
+	inode->flags |= INODE_ALIASED;
+}
+
+void inode_hold(struct inode_table *t, struct inode *inode)
+{
+	(void)t;
+	inode->refs++;
+}
+
+void inode_put_locked(struct inode_table *t, struct inode *inode)
+{
+	inode->refs--;
+	inode_drop_if_unused(t, inode);
+}
+
+void inode_put(struct inode_table *t, struct inode *inode)
+{
+	rwlock_write_scope(&t->lock);
+	inode_put_locked(t, inode);
+}
+
+void inode_forget(struct inode_table *t, uint64_t id, uint64_t n)
+{
+	struct inode *inode = inode_by_node_id(t, id);
+
+	if (!inode || id == INODE_ROOT_ID)
+		return;
+
+	rwlock_write_scope(&t->lock);
+	inode->nlookup -= n < inode->nlookup ? n : inode->nlookup;
+	inode_drop_if_unused(t, inode);
+}

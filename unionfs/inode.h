@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * unionfs/inode.h - what the union shows as one object, and the names it has
+ *
+ * How it works. An inode lives in a slot; its node id is the slot (plus one) and
+ * the slot's generation, never a pointer. Slots come in chunks that do not move.
+ * An inode is found by its *real* key: (device, inode number) of the layers'
+ * object that provides its attributes, which changes when it is copied up. Names
+ * are objects of their own, (parent, text) -> inode, so a hard link is two names.
+ *
+ * An inode stays while the kernel holds it (nlookup), while it is the parent of a
+ * name, or while somebody holds it (inode_hold()). A name stays as long as its
+ * inode does. A removed name of a lower object is kept too: it still says where
+ * the object is, for lower layers do not change.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/stat.h>
+
+#include "unionfs/hash.h"
+#include "unionfs/locks.h"
+
+struct backing;
+struct dir;
+
+#define INODE_ROOT_ID 1
+
+enum inode_flag {
+	INODE_COPYING = 1 << 0,	   /* its data is on the way up */
+	INODE_DATA_HERE = 1 << 1,  /* certainly no metacopy: its data is its own */
+	INODE_HASHED = 1 << 2,	   /* found by its real key */
+	INODE_ALIASED = 1 << 3,	   /* found by its origin as well */
+	INODE_METACOPY = 1 << 4,   /* certainly a metacopy */
+	INODE_KEEP_INO = 1 << 5,   /* st_ino was taken from an origin */
+};
+
+struct inode_key {
+	uint64_t ino;
+	uint16_t dev;		/* index of the device, see union_dev() */
+};
+
+struct inode {
+	struct lock lock;
+	_Atomic uint64_t nlookup;
+	uint64_t st_ino;
+	uint64_t real_ino, origin_ino;
+	uint16_t real_dev, origin_dev;
+	uint16_t layer;		/* that provides the attributes; under .lock */
+	uint8_t type;		/* DT_*; DT_UNKNOWN marks a free slot */
+	_Atomic uint8_t flags;	/* enum inode_flag; changed under .lock */
+	uint32_t slot, generation;
+	uint32_t refs;
+	uint32_t real_next, origin_next;
+	int fd;			/* owned; holds an upper object without a name; else -1 */
+	struct name *names;
+	struct dir *dir;	/* of a directory */
+	struct backing *backing; /* under data.lock */
+};
+
+struct name {
+	struct name *hash_next;
+	struct name *inode_next;
+	uint32_t parent, inode;	/* slots */
+	uint16_t layer;		/* that provides it */
+	bool is_gone;		/* removed: only says where a lower object is */
+	uint8_t length;
+	char text[];		/* NUL-terminated */
+};
+
+struct inode_table {
+	struct rwlock lock;	/* guards all below, every name, and struct dir's parts */
+	struct inode **chunks;
+	uint32_t slot_count;	/* slots ever used */
+	uint32_t free_slot;	/* first of a list through real_next */
+	uint32_t live_count;
+	uint32_t *real_heads, *origin_heads;
+	uint32_t head_mask;
+	struct name **name_heads;
+	uint32_t name_mask, name_count;
+	struct hash_key key;
+	uint32_t first_generation; /* of slots not used before; see below */
+	/* Gives back what else belongs to an inode; called under .lock. */
+	void (*release)(void *arg, struct inode *inode);
+	void *release_arg;
+};
+
+/** inode_table_init() - empty but for a root, INODE_ROOT_ID; 0 or -ENOMEM */
+int inode_table_init(struct inode_table *t, const struct hash_key *key,
+		     void (*release)(void *arg, struct inode *inode),
+		     void *release_arg);
+void inode_table_done(struct inode_table *t);
+
+/**
+ * inode_table_set_worker() - which worker of the mount this is, 0 for the first
+ *
+ * Node ids that an earlier worker gave out must not mean other objects now: their
+ * slots' generations begin further up, so such ids are stale.
+ */
+void inode_table_set_worker(struct inode_table *t, unsigned worker);
+
+/** inode_node_id() - what the kernel calls it */
+static inline uint64_t inode_node_id(const struct inode *inode)
+{
+	return (uint64_t)inode->generation << 32 | (inode->slot + 1);
+}
+
+/** inode_at() - by slot; the slot must be in use */
+struct inode *inode_at(struct inode_table *t, uint32_t slot);
+
+/** inode_by_node_id() - NULL if the id is stale */
+struct inode *inode_by_node_id(struct inode_table *t, uint64_t id)
+	EXCLUDES(t->lock);
+
+/** inode_has() - a flag */
+static inline bool inode_has(const struct inode *inode, enum inode_flag flag)
+{
+	return inode->flags & flag;
+}
+
+static inline bool inode_is_dir(const struct inode *inode)
+{
+	return inode->dir;
+}
+
+static inline struct inode_key inode_real(const struct inode *inode)
+{
+	return (struct inode_key){ inode->real_ino, inode->real_dev };
+}
+
+/** inode_find() - by real key, then by origin; NULL if there is none */
+struct inode *inode_find(struct inode_table *t, struct inode_key key)
+	REQUIRES_SHARED(t->lock);
+
+/** inode_new() - an inode without names, held by nobody; NULL without memory */
+struct inode *inode_new(struct inode_table *t, uint8_t type) REQUIRES(t->lock);
+
+/** inode_hash() - let it be found by @key, and no longer by the one before */
+void inode_hash(struct inode_table *t, struct inode *inode, struct inode_key key)
+	REQUIRES(t->lock);
+
+/** inode_alias() - let it be found by @key too */
+void inode_alias(struct inode_table *t, struct inode *inode, struct inode_key key)
+	REQUIRES(t->lock);
+
+/** inode_hold() - keep it; give back with inode_put() */
+void inode_hold(struct inode_table *t, struct inode *inode) REQUIRES(t->lock);
+void inode_put(struct inode_table *t, struct inode *inode) EXCLUDES(t->lock);
+void inode_put_locked(struct inode_table *t, struct inode *inode)
+	REQUIRES(t->lock);
+
+/** inode_forget() - the kernel gives back @n of its lookups */
+void inode_forget(struct inode_table *t, uint64_t id, uint64_t n)
+	EXCLUDES(t->lock);
+
+/** name_find() - the inode's name there that is not gone, or NULL */
+struct name *name_find(struct inode_table *t, uint32_t parent, const char *text)
+	REQUIRES_SHARED(t->lock);
+
+/** name_of() - a name that provides @layer's object: one not gone if there is one */
+struct name *name_of(const struct inode *inode, unsigned layer);
+
+/** name_live() - any name that is not gone, of @layer if there is one; or NULL */
+struct name *name_live(const struct inode *inode, unsigned layer);
+
+/** name_add() - give an inode a name; NULL without memory */
+struct name *name_add(struct inode_table *t, struct inode *parent,
+		      const char *text, struct inode *inode, unsigned layer)
+	REQUIRES(t->lock);
+
+/** name_remove() - take a name away; a lower object's is kept as gone */
+void name_remove(struct inode_table *t, struct name *name) REQUIRES(t->lock);
+
+/**
+ * name_move() - give a name another parent and text; -ENOMEM with nothing changed
+ */
+int name_move(struct inode_table *t, struct name *name, struct inode *parent,
+	      const char *text) REQUIRES(t->lock);

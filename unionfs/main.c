@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+/* unionfs/main.c - nacre-unionfs: from the command line to a mounted union */
+#include "config.h"
+
+#include <malloc.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#include "common/log.h"
+#include "unionfs/ops.h"
+
+#define PROGRAM "nacre-unionfs"
+
+static void ignored(const char *option)
+{
+	log_warn("unknown option '%s', ignoring", option);
+}
+
+static int start(struct session *s, void *context, void **ret_userdata)
+{
+	struct unionfs *u = context;
+
+	u->session = s;
+	inode_table_set_worker(&u->inodes, session_generation(s));
+	*ret_userdata = u;
+	return 0;
+}
+
+static void stop(void *userdata)
+{
+	/* Copies under way end here, so that nothing is left half done. */
+	union_close(userdata);
+}
+
+static int serve(const struct options *o, struct unionfs *u)
+{
+	const struct session_config config = {
+		.fsname = PROGRAM,
+		.subtype = PROGRAM,
+		.mountpoint = o->mountpoint,
+		.mount_flags = o->mount_flags,
+		.allow_other = o->allow_other,
+		.default_permissions = true,
+		.foreground = o->foreground,
+		.debug = o->debug,
+		.threads = o->threads,
+	};
+	struct fuse_lowlevel_ops ops = { 0 };
+	const struct session_service service = {
+		.ops = &ops,
+		.ops_size = sizeof(ops),
+		.start = start,
+		.init = ops_negotiate,
+		.stop = stop,
+	};
+
+	ops_init_session(&ops);
+	ops_init_name(&ops);
+	ops_init_change(&ops);
+	ops_init_attr(&ops);
+	ops_init_data(&ops);
+	return session_run(&config, &service, u);
+}
+
+static int mount_union(const struct options *o)
+{
+	struct opt_error error = { "" };
+	struct unionfs *u;
+
+	if (union_open(o, &u, &error) < 0) {
+		log_error("%s", error.text);
+		return 1;
+	}
+	return serve(o, u);
+}
+
+/* A layer takes a descriptor, and directories are kept open: as many as may be. */
+static void raise_limits(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+		limit.rlim_cur = limit.rlim_max;
+		(void)setrlimit(RLIMIT_NOFILE, &limit);
+	}
+	/* Requests carry up to 1 MiB: keep such blocks instead of mapping each. */
+	mallopt(M_MMAP_THRESHOLD, 4 * 1024 * 1024);
+	mallopt(M_TRIM_THRESHOLD, 8 * 1024 * 1024);
+}
+
+int main(int argc, char **argv)
+{
+	struct opt_error error = { "" };
+	struct options options;
+	int status;
+
+	log_open(PROGRAM, LOG_LEVEL_WARN);
+	options_init(&options);
+	if (options_parse(&options, argc - 1, argv + 1, ignored, &error) < 0) {
+		log_error("%s", error.text);
+		options_done(&options);
+		return 2;
+	}
+	if (options.help) {
+		options_print_help(PROGRAM, stdout);
+		status = 0;
+	} else if (options.version) {
+		printf(PROGRAM " " PACKAGE_VERSION "\n");
+		status = 0;
+	} else {
+		raise_limits();
+		status = mount_union(&options);
+	}
+	options_done(&options);
+	return status;
+}

@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "config.h"
+
+#include "unionfs/ops.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "unionfs/dir.h"
+
+struct unionfs *op_union(fuse_req_t req)
+{
+	return fuse_req_userdata(req);
+}
+
+struct inode *op_inode(fuse_req_t req, fuse_ino_t id)
+{
+	struct inode *inode = inode_by_node_id(&op_union(req)->inodes, id);
+
+	if (!inode)
+		fuse_reply_err(req, ESTALE);
+	return inode;
+}
+
+int reply_result(fuse_req_t req, int r)
+{
+	if (r == -EINPROGRESS)
+		return r;
+	fuse_reply_err(req, r < 0 ? -r : 0);
+	return 0;
+}
+
+struct fuse_entry_param entry_param(struct unionfs *u, const struct inode *inode,
+				    const struct stat *st)
+{
+	return (struct fuse_entry_param){
+		.ino = inode_node_id(inode),
+		.generation = inode->generation,
+		.attr = *st,
+		.attr_timeout = u->options->timeout_seconds,
+		.entry_timeout = u->options->timeout_seconds,
+	};
+}
+
+int reply_entry(struct unionfs *u, fuse_req_t req, int r, struct inode *inode,
+		const struct stat *st)
+{
+	struct fuse_entry_param e;
+
+	if (r < 0)
+		return reply_result(req, r);
+	e = entry_param(u, inode, st);
+	/* Nobody waits for the answer any more: it does not count. */
+	if (fuse_reply_entry(req, &e) == -ENOENT)
+		inode_forget(&u->inodes, e.ino, 1);
+	return 0;
+}
+
+int reply_attr(struct unionfs *u, fuse_req_t req, int r, const struct stat *st)
+{
+	if (r < 0)
+		return reply_result(req, r);
+	fuse_reply_attr(req, st, u->options->timeout_seconds);
+	return 0;
+}
+
+void opened_as(struct unionfs *u, struct inode *inode, struct fuse_file_info *fi)
+{
+	/*
+	 * data=cached: handles mean nothing, requests are served by inode. Pages
+	 * and listings stay, for nobody but this kernel changes anything.
+	 */
+	(void)u;
+	fi->fh = 0;
+	fi->keep_cache = 1;
+	fi->cache_readdir = inode_is_dir(inode);
+	fi->noflush = 1;
+}
+
+static bool is_interrupted(void *arg)
+{
+	return fuse_req_interrupted(arg);
+}
+
+static int map_caller(const struct options *o, const struct fuse_ctx *ctx,
+		      struct call *call)
+{
+	int r = 0;
+
+	call->uid = geteuid();
+	call->gid = getegid();
+	if (!o->squashes_uid)
+		r = idmap_from(&o->uid_map, ctx->uid, &call->uid);
+	if (r == 0 && !o->squashes_gid)
+		r = idmap_from(&o->gid_map, ctx->gid, &call->gid);
+	return r;
+}
+
+bool op_begin(struct op *op, fuse_req_t req)
+{
+	const struct fuse_ctx *ctx = fuse_req_ctx(req);
+	int r;
+
+	op->req = req;
+	op->u = op_union(req);
+	op->call.umask = ctx->umask;
+	op->call.pid = ctx->pid;
+	op->call.is_privileged = false;
+	op->call.is_cancelled = is_interrupted;
+	op->call.arg = req;
+	r = map_caller(op->u->options, ctx, &op->call);
+	if (r < 0) {
+		fuse_reply_err(req, -r);
+		return false;
+	}
+	op->inode = op_inode(req, op->id);
+	if (!op->inode)
+		return false;
+	if (op->other_id)
+		op->other = op_inode(req, op->other_id);
+	return op->other || !op->other_id;
+}
+
+static void run_later(struct task *task)
+{
+	struct op *op = (struct op *)task;
+
+	op->run(op);
+	free(op);
+}
+
+static char *put(char **at, const void *bytes, size_t length)
+{
+	char *copy = *at;
+
+	memcpy(copy, bytes, length);
+	*at += length;
+	return copy;
+}
+
+/* One block holds the copy and all that it points to. */
+static struct op *op_copy(const struct op *op)
+{
+	size_t name = op->name ? strlen(op->name) + 1 : 0;
+	size_t other = op->other_name ? strlen(op->other_name) + 1 : 0;
+	size_t data = op->data ? op->size : 0;
+	struct op *copy = malloc(sizeof(*copy) + name + other + data);
+	char *at;
+
+	if (!copy)
+		return NULL;
+	*copy = *op;
+	at = (char *)(copy + 1);
+	if (op->data)
+		copy->data = put(&at, op->data, data);
+	if (op->name)
+		copy->name = put(&at, op->name, name);
+	if (op->other_name)
+		copy->other_name = put(&at, op->other_name, other);
+	return copy;
+}
+
+void op_run(struct op *op)
+{
+	struct op *copy;
+	int r = op->run(op);
+
+	if (r != -EINPROGRESS)
+		return;
+
+	copy = op_copy(op);
+	if (!copy) {
+		fuse_reply_err(op->req, ENOMEM);
+		return;
+	}
+	copy->call.may_wait = true;
+	copy->task.run = run_later;
+	r = pool_submit(op->u->pool, &copy->task);
+	if (r < 0) {
+		fuse_reply_err(op->req, -r);
+		free(copy);
+	}
+}

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * unionfs/ops.h - the FUSE operations: find the objects, call the core, reply once
+ *
+ * How it works. What may take long (copying up a large file) is described by a struct
+ * op and run twice if need be: first by the thread that took the request, with
+ * op.call.may_wait unset; when the core answers -EINPROGRESS, again by the pool
+ * on a copy of the op, which waits and replies from there.
+ */
+#pragma once
+
+#include "common/session.h"
+#include "unionfs/attr.h"
+#include "unionfs/union.h"
+
+struct op {
+	struct task task;		/* first */
+	fuse_req_t req;
+	struct unionfs *u;
+	struct call call;
+	/* Replies and returns 0, or returns -EINPROGRESS without having replied. */
+	int (*run)(struct op *op);
+	fuse_ino_t id, other_id;
+	struct inode *inode, *other;
+	const char *name, *other_name;	/* lent; in a copy they are its own */
+	const void *data;
+	size_t size;
+	off_t offset, other_offset;
+	int flags;
+	struct attr_change change;
+};
+
+/** op_begin() - fill in what the request says of its caller, and find op.id's inode
+ *	(and op.other_id's); replies and returns false if they are not there */
+bool op_begin(struct op *op, fuse_req_t req);
+
+/** op_run() - see above */
+void op_run(struct op *op);
+
+/** op_union() - what the session was started with */
+struct unionfs *op_union(fuse_req_t req);
+
+/** op_inode() - the inode of a node id; replies -ESTALE and returns NULL if unknown */
+struct inode *op_inode(fuse_req_t req, fuse_ino_t id);
+
+/** reply_result() - 0 or an error; any error but -EINPROGRESS; returns 0 */
+int reply_result(fuse_req_t req, int r);
+
+/** reply_entry() - an inode that was counted once for the kernel, or an error */
+int reply_entry(struct unionfs *u, fuse_req_t req, int r, struct inode *inode,
+		const struct stat *st);
+
+/** reply_attr() - attributes, or an error */
+int reply_attr(struct unionfs *u, fuse_req_t req, int r, const struct stat *st);
+
+/** entry_param() - the same answer, to be put into something else */
+struct fuse_entry_param entry_param(struct unionfs *u, const struct inode *inode,
+				    const struct stat *st);
+
+/** opened_as() - how the kernel shall treat an open file or directory: the one place */
+void opened_as(struct unionfs *u, struct inode *inode, struct fuse_file_info *fi);
+
+/** ops_negotiate() - what to ask the kernel for; see struct session_service */
+void ops_negotiate(void *userdata, struct fuse_conn_info *conn);
+
+/* Each sets its operations in the table. */
+void ops_init_session(struct fuse_lowlevel_ops *ops);
+void ops_init_name(struct fuse_lowlevel_ops *ops);
+void ops_init_change(struct fuse_lowlevel_ops *ops);
+void ops_init_attr(struct fuse_lowlevel_ops *ops);
+void ops_init_data(struct fuse_lowlevel_ops *ops);

@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "common/errors.h"
+#include "unionfs/call.h"
+#include "unionfs/data.h"
+#include "unionfs/ops.h"
+
+/* The kernel opens and closes by itself: requests name the inode, and that is all. */
+static void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	fuse_reply_err(req, ENOSYS);
+}
+
+static void op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	fuse_reply_err(req, 0);
+}
+
+static void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
+		    struct fuse_file_info *fi)
+{
+	struct inode *inode = op_inode(req, ino);
+	struct unionfs *u = op_union(req);
+	cleanup_free char *data = NULL;
+	struct backing *b;
+	ssize_t n;
+
+	if (!inode)
+		return;
+	data = malloc(size);
+	n = data ? data_read(u, inode, &b) : -ENOMEM;
+	if (n >= 0) {
+		n = neg_errno64(pread(b->fd, data, size, off));
+		data_put(&u->data, b);
+	}
+	if (n < 0)
+		reply_result(req, n);
+	else
+		fuse_reply_buf(req, data, n);
+}
+
+/* All of it, or the error: the kernel's pages count as written afterwards. */
+static ssize_t write_all(int fd, const char *data, size_t size, off_t off)
+{
+	size_t done = 0;
+
+	while (done < size) {
+		ssize_t n = pwrite(fd, data + done, size - done, off + done);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && done == 0)
+			return -errno;
+		if (n <= 0)
+			break;
+		done += n;
+	}
+	return done;
+}
+
+static int run_write(struct op *op)
+{
+	struct backing *b;
+	ssize_t n = data_write(op->u, &op->call, op->inode, &b);
+
+	if (n < 0)
+		return reply_result(op->req, n);
+	n = write_all(b->fd, op->data, op->size, op->offset);
+	if (n >= 0) {
+		int r = attr_drop_privileges(&op->call, b->fd);
+
+		n = r < 0 ? r : n;
+	}
+	data_put(&op->u->data, b);
+	if (n < 0)
+		return reply_result(op->req, n);
+	fuse_reply_write(op->req, n);
+	return 0;
+}
+
+static void op_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size,
+		     off_t off, struct fuse_file_info *fi)
+{
+	struct op op = { .id = ino, .data = buf, .size = size, .offset = off,
+			 .run = run_write };
+
+	if (!op_begin(&op, req))
+		return;
+	/* Pages written back later were let in with all that goes with it. */
+	op.call.is_privileged = fi->writepage ||
+				!session_request_drops_privileges();
+	op_run(&op);
+}
+
+static void op_fsync(fuse_req_t req, fuse_ino_t ino, int datasync,
+		     struct fuse_file_info *fi)
+{
+	struct unionfs *u = op_union(req);
+	struct inode *inode = op_inode(req, ino);
+	struct backing *b;
+	int r = 0;
+
+	if (!inode)
+		return;
+	if (u->options->is_volatile || !u->options->fsync) {
+		fuse_reply_err(req, ENOSYS);
+		return;
+	}
+	/* What is still below was never written. */
+	if (inode->layer == LAYER_TOP)
+		r = data_read(u, inode, &b);
+	if (r >= 0 && inode->layer == LAYER_TOP) {
+		r = neg_errno(datasync ? fdatasync(b->fd) : fsync(b->fd));
+		data_put(&u->data, b);
+	}
+	reply_result(req, r);
+}
+
+static int run_fallocate(struct op *op)
+{
+	struct backing *b;
+	int r = data_write(op->u, &op->call, op->inode, &b);
+
+	if (r < 0)
+		return reply_result(op->req, r);
+	r = neg_errno(fallocate(b->fd, op->flags, op->offset, op->size));
+	if (r >= 0)
+		r = attr_drop_privileges(&op->call, b->fd);
+	data_put(&op->u->data, b);
+	return reply_result(op->req, r);
+}
+
+static void op_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t offset,
+			 off_t length, struct fuse_file_info *fi)
+{
+	struct op op = { .id = ino, .flags = mode, .offset = offset,
+			 .size = length, .run = run_fallocate };
+
+	if (!op_begin(&op, req))
+		return;
+	op.call.is_privileged = call_has_capability(&op.call, CAP_FSETID);
+	op_run(&op);
+}
+
+static void op_lseek(fuse_req_t req, fuse_ino_t ino, off_t off, int whence,
+		     struct fuse_file_info *fi)
+{
+	struct unionfs *u = op_union(req);
+	struct inode *inode = op_inode(req, ino);
+	struct backing *b;
+	int64_t n;
+
+	if (!inode)
+		return;
+	n = data_read(u, inode, &b);
+	if (n >= 0) {
+		n = neg_errno64(lseek(b->fd, off, whence));
+		data_put(&u->data, b);
+	}
+	if (n < 0)
+		reply_result(req, n);
+	else
+		fuse_reply_lseek(req, n);
+}
+
+/* To write first: a file that is copied into itself must not be pinned before. */
+static int run_copy(struct op *op)
+{
+	struct backing *from, *to;
+	ssize_t n = data_write(op->u, &op->call, op->other, &to);
+
+	if (n < 0)
+		return reply_result(op->req, n);
+	n = data_read(op->u, op->inode, &from);
+	if (n >= 0) {
+		n = neg_errno64(copy_file_range(from->fd, &op->offset, to->fd,
+						&op->other_offset, op->size, 0));
+		data_put(&op->u->data, from);
+	}
+	if (n >= 0) {
+		int r = attr_drop_privileges(&op->call, to->fd);
+
+		n = r < 0 ? r : n;
+	}
+	data_put(&op->u->data, to);
+	if (n < 0)
+		return reply_result(op->req, n);
+	fuse_reply_write(op->req, n);
+	return 0;
+}
+
+static void op_copy_file_range(fuse_req_t req, fuse_ino_t ino_in, off_t off_in,
+			       struct fuse_file_info *fi_in, fuse_ino_t ino_out,
+			       off_t off_out, struct fuse_file_info *fi_out,
+			       size_t len, int flags)
+{
+	struct op op = { .id = ino_in, .other_id = ino_out, .offset = off_in,
+			 .other_offset = off_out, .size = len, .run = run_copy };
+
+	if (!op_begin(&op, req))
+		return;
+	op.call.is_privileged = call_has_capability(&op.call, CAP_FSETID);
+	op_run(&op);
+}
+
+void ops_init_data(struct fuse_lowlevel_ops *ops)
+{
+	ops->open = op_open;
+	ops->release = op_release;
+	ops->read = op_read;
+	ops->write = op_write;
+	ops->fsync = op_fsync;
+	ops->fallocate = op_fallocate;
+	ops->lseek = op_lseek;
+	ops->copy_file_range = op_copy_file_range;
+}

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "config.h"
+
+#include <errno.h>
+#include <sys/statvfs.h>
+
+#include "unionfs/ops.h"
+
+static bool wants_acl(const struct unionfs *u)
+{
+	if (u->options->acl != SWITCH_AUTO)
+		return u->options->acl == SWITCH_ON;
+	for (unsigned i = u->work ? 0 : 1; i < u->layer_count; i++) {
+		if (layer_traits(u->layers[i])->has_acls)
+			return true;
+	}
+	return false;
+}
+
+static void want(struct fuse_conn_info *conn, unsigned capability, bool wanted)
+{
+	if (wanted && (conn->capable & capability))
+		conn->want |= capability;
+	else
+		conn->want &= ~capability;
+}
+
+void ops_negotiate(void *userdata, struct fuse_conn_info *conn)
+{
+	struct unionfs *u = userdata;
+
+	/* open(O_TRUNC) must reach us as a SETATTR, for OPEN does not reach us. */
+	want(conn, FUSE_CAP_ATOMIC_O_TRUNC, false);
+	/* The union's files change through this kernel only. */
+	want(conn, FUSE_CAP_AUTO_INVAL_DATA, false);
+	/* The flags of a write that comes through a pipe cannot be seen. */
+	want(conn, FUSE_CAP_SPLICE_READ, false);
+	want(conn, FUSE_CAP_ASYNC_READ, true);
+	want(conn, FUSE_CAP_PARALLEL_DIROPS, true);
+	want(conn, FUSE_CAP_DONT_MASK, true);
+	want(conn, FUSE_CAP_CACHE_SYMLINKS, true);
+	/* One request less for each entry that is looked at after listing. */
+	want(conn, FUSE_CAP_READDIRPLUS, true);
+	want(conn, FUSE_CAP_READDIRPLUS_AUTO, false);
+	want(conn, FUSE_CAP_POSIX_ACL, wants_acl(u));
+	want(conn, FUSE_CAP_WRITEBACK_CACHE,
+	     u->options->writeback && !union_is_read_only(u));
+	session_want(u->session, SESSION_HANDLE_KILLPRIV_V2);
+	session_want(u->session, SESSION_ALLOW_IDMAP);
+	conn->time_gran = 1;
+}
+
+static void op_forget(fuse_req_t req, fuse_ino_t ino, uint64_t nlookup)
+{
+	inode_forget(&op_union(req)->inodes, ino, nlookup);
+	fuse_reply_none(req);
+}
+
+static void op_forget_multi(fuse_req_t req, size_t count,
+			    struct fuse_forget_data *forgets)
+{
+	for (size_t i = 0; i < count; i++)
+		inode_forget(&op_union(req)->inodes, forgets[i].ino,
+			     forgets[i].nlookup);
+	fuse_reply_none(req);
+}
+
+static void op_statfs(fuse_req_t req, fuse_ino_t ino)
+{
+	struct unionfs *u = op_union(req);
+	struct statvfs st;
+
+	if (fstatvfs(layer_root_fd(u->layers[u->work ? 0 : 1]), &st) < 0)
+		fuse_reply_err(req, errno);
+	else
+		fuse_reply_statfs(req, &st);
+}
+
+void ops_init_session(struct fuse_lowlevel_ops *ops)
+{
+	ops->forget = op_forget;
+	ops->forget_multi = op_forget_multi;
+	ops->statfs = op_statfs;
+}

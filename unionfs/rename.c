@@ -1,0 +1,478 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * unionfs/rename.c - moving a name, or exchanging two
+ *
+ * How it works. What moves is copied up before any lock is taken. Then the union's
+ * rename lock, the directories' and the objects' are taken in their order, and what
+ * the names mean is looked at again. Marks that the new place needs (redirect,
+ * opaque, impure) are set while the object still stands in the old one, where they
+ * change nothing. One renameat2(2) then makes the change, the source's whiteout
+ * with it.
+ */
+#include "config.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "common/errors.h"
+#include "unionfs/change.h"
+#include "unionfs/copy_up.h"
+#include "unionfs/data.h"
+#include "unionfs/dir.h"
+#include "unionfs/entry.h"
+#include "unionfs/lookup.h"
+#include "unionfs/marks.h"
+#include "unionfs/union.h"
+#include "unionfs/up.h"
+#include "unionfs/where.h"
+
+struct side {
+	struct inode *dir;
+	const char *name;
+	struct found f;
+	struct inode *inode;	/* counted; NULL if nothing is there */
+	struct dirfd_ref ref;	/* the directory's upper part */
+};
+
+struct rename {
+	struct unionfs *u;
+	const struct call *call;
+	struct side from, to;
+	bool is_exchange, no_replace;
+	bool kept;		/* to.inode.fd was set for this */
+};
+
+static void side_done(struct rename *r, struct side *s)
+{
+	cleanup_dirfd_(&s->ref);
+	s->ref.d = NULL;
+	if (s->inode)
+		inode_forget(&r->u->inodes, inode_node_id(s->inode), 1);
+	s->inode = NULL;
+}
+
+static int side_find(struct rename *r, struct side *s) REQUIRES(s->dir->lock)
+{
+	int e;
+
+	if (s->dir->dir->is_removed)
+		return -ENOENT;
+	e = lookup_child(r->u, s->dir, s->name, &s->f, &s->inode);
+	if (e == -ENOENT && !s->f.is_visible)
+		return 0;
+	return e;
+}
+
+/* Copy up what will move, with no lock held; both names may change meanwhile. */
+static int lift(struct rename *r, struct side *s)
+{
+	int e;
+
+	lock_take(&s->dir->lock);
+	e = side_find(r, s);
+	lock_drop(&s->dir->lock);
+	if (e >= 0)
+		e = s->inode ? up_object(r->u, r->call, s->inode, UP_ATTRS)
+			     : -ENOENT;
+	side_done(r, s);
+	return e;
+}
+
+static bool is_below(struct inode_table *t, const struct inode *inode,
+		     const struct inode *ancestor)
+{
+	rwlock_read_scope(&t->lock);
+	while (inode != ancestor && inode->slot != 0 && inode->names)
+		inode = inode_at(t, inode->names->parent);
+	return inode == ancestor;
+}
+
+static void lock_pair(struct inode *first, struct inode *second)
+	NO_THREAD_SAFETY_ANALYSIS;
+static void lock_pair(struct inode *first, struct inode *second)
+{
+	if (first)
+		lock_take(&first->lock);
+	if (second && second != first)
+		lock_take(&second->lock);
+}
+
+static void unlock_pair(struct inode *a, struct inode *b)
+	NO_THREAD_SAFETY_ANALYSIS;
+static void unlock_pair(struct inode *a, struct inode *b)
+{
+	if (a)
+		lock_drop(&a->lock);
+	if (b && b != a)
+		lock_drop(&b->lock);
+}
+
+static void lock_dirs(struct rename *r)
+{
+	struct inode *a = r->from.dir, *b = r->to.dir;
+	bool b_first;
+
+	if (is_below(&r->u->inodes, a, b))
+		b_first = true;
+	else if (is_below(&r->u->inodes, b, a))
+		b_first = false;
+	else
+		b_first = b->slot < a->slot;
+	lock_pair(b_first ? b : a, b_first ? a : b);
+}
+
+static void lock_objects(struct rename *r)
+{
+	struct inode *a = r->from.inode, *b = r->to.inode;
+
+	if (a && b && b->slot < a->slot)
+		lock_pair(b, a);
+	else
+		lock_pair(a, b);
+}
+
+/* A directory's physical remains are in the way of renaming over it. */
+static int is_physically_empty(int dir_fd, const char *name)
+{
+	cleanup_fd int fd = neg_errno(openat(dir_fd, name,
+					     O_RDONLY | O_DIRECTORY | O_NOFOLLOW |
+						     O_CLOEXEC));
+	cleanup_dir DIR *dir = NULL;
+	struct dirent *e;
+
+	if (fd < 0)
+		return fd;
+	dir = fdopendir(fd);
+	if (!dir)
+		return -errno;
+	take_fd(&fd);
+	while ((e = readdir(dir))) {
+		if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
+			return 0;
+	}
+	return 1;
+}
+
+/*
+ * Put an empty, opaque copy of the directory in place of one that holds only
+ * whiteouts: nobody sees a difference, and it can be renamed over.
+ */
+static int clear_dir(struct rename *r, struct side *s)
+	REQUIRES(s->inode->lock)
+{
+	struct workdir *work = r->u->work;
+	struct copy_up copy = { .work = work,
+				.from = r->u->layers[LAYER_TOP],
+				.from_dir_fd = s->ref.d->fd,
+				.from_name = s->name,
+				.data_fd = -1,
+				.data = COPY_UP_NO_DATA };
+	struct staged staged = { 0 };
+	struct inode_key key;
+	int e = is_physically_empty(s->ref.d->fd, s->name);
+
+	if (e != 0)
+		return e < 0 ? e : 0;
+	e = copy_up_stage(&copy, &staged);
+	if (e >= 0)
+		e = opaque_set(r->u->ns, workdir_fd(work), staged.name);
+	if (e >= 0)
+		e = union_key(r->u, &staged.stx, &key);
+	if (e >= 0)
+		e = neg_errno(renameat2(workdir_fd(work), staged.name,
+					s->ref.d->fd, s->name, RENAME_EXCHANGE));
+	copy_up_abandon(work, &staged);		/* by now the old directory */
+	if (e < 0)
+		return e;
+
+	fdcache_forget(&r->u->fds, s->inode->slot);
+	dir_cut(r->u, s->inode, 1);
+	rwlock_write_scope(&r->u->inodes.lock);
+	inode_hash(&r->u->inodes, s->inode, key);
+	return 0;
+}
+
+/* May the target be replaced, and is it ready to be? */
+static int check_target(struct rename *r)
+	REQUIRES(r->to.dir->lock, r->to.inode->lock, r->from.inode->lock)
+{
+	struct inode *x = r->from.inode, *y = r->to.inode;
+	int e;
+
+	if (r->no_replace)
+		return -EEXIST;
+	if (!inode_is_dir(x))
+		return inode_is_dir(y) ? -EISDIR : 0;
+	if (!inode_is_dir(y))
+		return -ENOTDIR;
+	e = dir_table(r->u, y);
+	if (e < 0)
+		return e;
+	if (y->dir->merge->visible > 0)
+		return -ENOTEMPTY;
+	return r->to.f.layer == LAYER_TOP ? clear_dir(r, &r->to) : 0;
+}
+
+/*
+ * Give the object the marks that it needs at the other side's place. A directory
+ * without lower parts must hide what the lower layers have there.
+ */
+static int prepare(struct rename *r, struct side *s, const struct side *other)
+	REQUIRES(s->dir->lock, s->inode->lock)
+{
+	struct inode *inode = s->inode;
+	int e = 0;
+
+	if (inode_is_dir(inode)) {
+		e = dir_settle(r->u, inode);
+		if (e >= 0 && dir_has_lower(inode->dir))
+			e = change_redirect(r->u, s->dir, s->ref.d->fd, s->name,
+					    inode, s->dir == other->dir);
+		else if (e >= 0 && other->f.is_below)
+			e = opaque_set(r->u->ns, s->ref.d->fd, s->name);
+	} else if (inode->type == DT_REG) {
+		e = data_is_metacopy(r->u, inode);
+		if (e > 0)
+			e = change_redirect(r->u, s->dir, s->ref.d->fd, s->name,
+					    inode, s->dir == other->dir);
+	}
+	return e < 0 ? e : 0;
+}
+
+/* ---- the change itself ---- */
+
+static int two_steps(struct rename *r, bool wants_whiteout)
+{
+	int e = neg_errno(renameat(r->from.ref.d->fd, r->from.name,
+				   r->to.ref.d->fd, r->to.name));
+
+	if (e >= 0 && wants_whiteout)
+		e = whiteout_make(r->u->work, r->from.ref.d->fd, r->from.name);
+	return e;
+}
+
+static int move_object(struct rename *r)
+{
+	const struct layer_traits *traits = layer_traits(r->u->layers[LAYER_TOP]);
+	bool wants_whiteout = r->from.f.is_below;
+	bool aufs = workdir_options(r->u->work)->aufs_whiteouts;
+	int from = r->from.ref.d->fd, to = r->to.ref.d->fd, e;
+
+	if (r->is_exchange)
+		return neg_errno(renameat2(from, r->from.name, to, r->to.name,
+					   RENAME_EXCHANGE));
+
+	/* A directory cannot be renamed over a whiteout: they change places. */
+	if (inode_is_dir(r->from.inode) && r->to.f.is_whiteout && !aufs) {
+		e = neg_errno(renameat2(from, r->from.name, to, r->to.name,
+					RENAME_EXCHANGE));
+		if (e >= 0 && !wants_whiteout)
+			e = neg_errno(unlinkat(from, r->from.name, 0));
+		return e;
+	}
+	if (wants_whiteout && traits->has_rename_whiteout && !aufs)
+		return neg_errno(renameat2(from, r->from.name, to, r->to.name,
+					   RENAME_WHITEOUT));
+	e = two_steps(r, wants_whiteout);
+	if (e >= 0 && aufs && r->to.f.is_whiteout)
+		e = whiteout_clear(r->u->work, to, r->to.name);
+	return e;
+}
+
+static struct name *named(struct rename *r, const struct side *s)
+	REQUIRES_SHARED(r->u->inodes.lock)
+{
+	struct name *n = s->inode ? name_find(&r->u->inodes, s->dir->slot, s->name)
+				  : NULL;
+
+	return n && n->inode == s->inode->slot ? n : NULL;
+}
+
+/*
+ * With the inode table held, for paths to directories lead through what moves. New
+ * names are made first, so that nothing can fail once the change is made.
+ */
+static int commit(struct rename *r)
+	REQUIRES(r->from.dir->lock, r->to.dir->lock, r->from.inode->lock)
+{
+	struct inode_table *t = &r->u->inodes;
+	struct name *x = NULL, *y = NULL, *new_x = NULL, *new_y = NULL;
+	int e = 0;
+
+	rwlock_write_scope(&t->lock);
+	x = named(r, &r->from);
+	y = named(r, &r->to);
+	if (inode_is_dir(r->from.inode))
+		e = dir_freeze(t, r->from.inode);
+	if (e >= 0 && r->is_exchange && inode_is_dir(r->to.inode))
+		e = dir_freeze(t, r->to.inode);
+	if (e < 0)
+		return e == -ENAMETOOLONG ? -EXDEV : e;
+
+	new_x = name_add(t, r->to.dir, r->to.name, r->from.inode, LAYER_TOP);
+	if (r->is_exchange)
+		new_y = name_add(t, r->from.dir, r->from.name, r->to.inode,
+				 LAYER_TOP);
+	e = new_x && (new_y || !r->is_exchange) ? move_object(r) : -ENOMEM;
+	if (e < 0) {
+		if (new_x)
+			name_remove(t, new_x);
+		if (new_y)
+			name_remove(t, new_y);
+		return e;
+	}
+	if (x)
+		name_remove(t, x);
+	if (y)
+		name_remove(t, y);
+	return 0;
+}
+
+static void show_results(struct rename *r)
+	REQUIRES(r->from.dir->lock, r->to.dir->lock)
+{
+	entry_show(r->u, r->to.dir, r->to.name, r->from.inode);
+	if (r->is_exchange)
+		entry_show(r->u, r->from.dir, r->from.name, r->to.inode);
+	else
+		entry_hide(r->u, r->from.dir, r->from.name, r->from.f.is_below);
+	(void)aufs_set_literal(r->u->ns, r->to.ref.d->fd, r->to.name);
+}
+
+static void target_gone(struct rename *r) REQUIRES(r->to.inode->lock)
+{
+	struct inode *y = r->to.inode;
+
+	if (!inode_is_dir(y))
+		return;
+	y->dir->is_removed = true;
+	merge_detach(&r->u->merges, y);
+	fdcache_forget(&r->u->fds, y->slot);
+}
+
+static int keep_target(struct rename *r) REQUIRES(r->to.inode->lock)
+{
+	struct name *n;
+
+	rwlock_take_read(&r->u->inodes.lock);
+	n = named(r, &r->to);
+	rwlock_drop_read(&r->u->inodes.lock);
+	return change_keep(r->u, r->to.inode, n, &r->kept);
+}
+
+/* All locks are held. */
+static int rename_locked(struct rename *r) NO_THREAD_SAFETY_ANALYSIS;
+static int rename_locked(struct rename *r)
+{
+	bool replaces = r->to.inode && !r->is_exchange;
+	int e = 0;
+
+	if (r->from.inode->layer != LAYER_TOP ||
+	    (r->is_exchange && r->to.inode->layer != LAYER_TOP))
+		return -EAGAIN;		/* not the ones that were copied up */
+	if (r->to.inode == r->from.inode)
+		return r->no_replace ? -EEXIST : 0;
+
+	if (replaces)
+		e = check_target(r);
+	if (e >= 0)
+		e = prepare(r, &r->from, &r->to);
+	if (e >= 0 && r->is_exchange)
+		e = prepare(r, &r->to, &r->from);
+	if (e >= 0)
+		e = change_mark_impure(r->u, r->to.dir, r->to.ref.d->fd,
+				       r->from.inode);
+	if (e >= 0 && r->is_exchange)
+		e = change_mark_impure(r->u, r->from.dir, r->from.ref.d->fd,
+				       r->to.inode);
+	if (e >= 0 && replaces)
+		e = keep_target(r);
+	if (e >= 0)
+		e = commit(r);
+	if (e < 0) {
+		if (r->to.inode)
+			change_unkeep(r->to.inode, r->kept);
+		return e;
+	}
+	show_results(r);
+	if (replaces)
+		target_gone(r);
+	return 0;
+}
+
+/* Under the directories' locks. */
+static int rename_in_dirs(struct rename *r) NO_THREAD_SAFETY_ANALYSIS;
+static int rename_in_dirs(struct rename *r)
+{
+	int e = side_find(r, &r->from);
+
+	if (e >= 0)
+		e = side_find(r, &r->to);
+	if (e >= 0 && (!r->from.inode || (r->is_exchange && !r->to.inode)))
+		e = -ENOENT;
+	if (e >= 0)
+		e = fdcache_get(r->u, r->from.dir, LAYER_TOP, &r->from.ref.d);
+	if (e >= 0)
+		e = fdcache_get(r->u, r->to.dir, LAYER_TOP, &r->to.ref.d);
+	if (e < 0)
+		return e;
+	/* The kernel does not ask for these; they would lock us out. */
+	if (r->to.inode == r->from.dir || r->from.inode == r->to.dir)
+		return r->to.inode == r->from.dir ? -ENOTEMPTY : -EINVAL;
+
+	lock_objects(r);
+	e = rename_locked(r);
+	unlock_pair(r->from.inode, r->to.inode);
+	return e;
+}
+
+static int attempt(struct rename *r)
+{
+	int e = lift(r, &r->from);
+
+	if (e >= 0 && r->is_exchange)
+		e = lift(r, &r->to);
+	if (e < 0)
+		return e;
+
+	lock_take(&r->u->rename);
+	lock_dirs(r);
+	e = rename_in_dirs(r);
+	unlock_pair(r->from.dir, r->to.dir);
+	lock_drop(&r->u->rename);
+	side_done(r, &r->from);
+	side_done(r, &r->to);
+	return e;
+}
+
+int change_rename(struct unionfs *u, const struct call *call, struct inode *dir,
+		  const char *name, struct inode *to_dir, const char *to_name,
+		  unsigned flags)
+{
+	struct rename r = {
+		.u = u,
+		.call = call,
+		.from = { .dir = dir, .name = name, .ref.cache = &u->fds },
+		.to = { .dir = to_dir, .name = to_name, .ref.cache = &u->fds },
+		.is_exchange = flags & RENAME_EXCHANGE,
+		.no_replace = flags & RENAME_NOREPLACE,
+	};
+	int e;
+
+	if (flags & ~(RENAME_EXCHANGE | RENAME_NOREPLACE) ||
+	    (r.is_exchange && r.no_replace))
+		return -EINVAL;
+	e = up_dir(u, dir);
+	if (e >= 0)
+		e = up_dir(u, to_dir);
+	if (e < 0)
+		return e;
+	do {
+		e = attempt(&r);
+	} while (e == -EAGAIN);
+	return e;
+}

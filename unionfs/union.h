@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * unionfs/union.h - the union: its layers and everything that is known of them
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+
+#include "common/opt.h"
+#include "unionfs/options.h"
+#include "unionfs/data.h"
+#include "unionfs/fdcache.h"
+#include "unionfs/inode.h"
+#include "unionfs/layers.h"
+#include "unionfs/merge.h"
+#include "unionfs/overlay_xattr.h"
+#include "unionfs/pool.h"
+#include "unionfs/workdir.h"
+
+struct session;
+
+#define LAYER_TOP 0		/* index of the upper layer, whether there is one or not */
+#define DEV_COUNT_MAX 4096
+
+struct unionfs {
+	const struct options *options;	/* lent */
+	enum overlay_ns ns;
+	struct layers opened;		/* owns what the next ones lend */
+	struct layer **layers;		/* [0]: upper or NULL; then lower, top first */
+	unsigned layer_count;		/* with [0] and data-only layers */
+	unsigned merged_count;		/* without the data-only layers at the end */
+	struct workdir *work;		/* NULL if read-only */
+	bool can_open_handles;		/* origins can be looked at */
+
+	struct lock dev_lock;
+	dev_t devs[DEV_COUNT_MAX];	/* append only; [0] is the upper's */
+	_Atomic unsigned dev_count;
+
+	struct lock rename;		/* see locks.h */
+	struct inode_table inodes;
+	struct fdcache fds;
+	struct data data;
+	struct merge_cache merges;
+
+	struct lock copying;		/* guards INODE_COPYING going away */
+	pthread_cond_t copying_done;
+	struct pool *pool;
+	struct session *session;	/* lent, once it runs */
+};
+
+/* Who asks, and how patient they are. */
+struct call {
+	uid_t uid;			/* as in the layers */
+	gid_t gid;
+	mode_t umask;
+	pid_t pid;			/* 0 if it is in no namespace we see */
+	bool may_wait;			/* else long work answers -EINPROGRESS first */
+	bool is_privileged;		/* keeps suid and sgid when writing */
+	bool (*is_cancelled)(void *arg);
+	void *arg;
+};
+
+/**
+ * union_open() - open the layers that a configuration names
+ * @error:	filled on failure with what failed on which thing and what to do
+ *
+ * Return: 0 or -errno.
+ */
+int union_open(const struct options *options, struct unionfs **ret_union,
+	       struct opt_error *error);
+
+/** union_close() - accepts NULL, returns NULL */
+struct unionfs *union_close(struct unionfs *u);
+
+/** union_dev() - the index of a device; -ENFILE if there are too many */
+int union_dev(struct unionfs *u, dev_t dev);
+
+/** union_key() - what identifies an object of a layer; 0 or -ENFILE */
+int union_key(struct unionfs *u, const struct statx *stx, struct inode_key *ret_key);
+
+/** union_ino() - the inode number shown for an object of a layer */
+uint64_t union_ino(const struct inode_key *key);
+
+static inline bool union_is_read_only(const struct unionfs *u)
+{
+	return !u->work;
+}
+
+/** union_root() - the inode of the union's root */
+static inline struct inode *union_root(struct unionfs *u)
+{
+	return inode_at(&u->inodes, 0);
+}

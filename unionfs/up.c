@@ -1,0 +1,389 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "config.h"
+
+#include "unionfs/up.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "common/errors.h"
+#include "unionfs/copy_up.h"
+#include "unionfs/data.h"
+#include "unionfs/dir.h"
+#include "unionfs/union.h"
+#include "unionfs/up_impl.h"
+#include "unionfs/where.h"
+
+/* Files of up to this many bytes are copied whole where attributes would do. */
+#define WHOLE_BYTES (16 * 1024)
+/* Copies of more than this many bytes are not made by a thread others wait for. */
+#define LONG_BYTES  (1024 * 1024)
+
+static bool holds_data(struct unionfs *u, struct inode *inode, int *ret_error)
+	REQUIRES(inode->lock)
+{
+	int r = inode->type == DT_REG ? data_is_metacopy(u, inode) : 0;
+
+	*ret_error = r < 0 ? r : 0;
+	return r == 0;
+}
+
+/* Anonymous: no name shows the object any more, a descriptor will hold it. */
+static int adopt_nameless(struct unionfs *u, struct inode *inode,
+			  struct staged *staged) REQUIRES(inode->lock)
+{
+	int flags = inode->type == DT_REG ? O_RDWR : O_PATH;
+	int fd = neg_errno(openat(workdir_fd(u->work), staged->name,
+				  flags | O_NOFOLLOW | O_CLOEXEC));
+
+	if (fd < 0)
+		return fd;
+	inode->fd = fd;
+	return 0;
+}
+
+/* The inode is the upper object from now on. */
+static void turn_upper(struct unionfs *u, struct inode *inode,
+		       const struct staged *staged, bool is_whole)
+	REQUIRES(inode->lock)
+{
+	struct inode_key key;
+
+	inode->layer = LAYER_TOP;
+	inode->flags &= ~(INODE_METACOPY | INODE_DATA_HERE);
+	inode->flags |= is_whole ? INODE_DATA_HERE : INODE_METACOPY;
+	if (union_key(u, &staged->stx, &key) < 0)
+		return;
+	rwlock_write_scope(&u->inodes.lock);
+	inode_hash(&u->inodes, inode, key);
+}
+
+/* Under the parent's lock and the inode's: the copy takes the name. */
+static int publish_locked(struct unionfs *u, struct inode *parent,
+			  struct name *name, struct inode *inode,
+			  struct staged *staged, bool is_whole)
+	REQUIRES(parent->lock, inode->lock)
+{
+	cleanup_dirfd struct dirfd_ref ref = { &u->fds, NULL };
+	int r = fdcache_get(u, parent, LAYER_TOP, &ref.d);
+
+	if (r >= 0)
+		r = copy_up_publish(u->work, staged, ref.d->fd, name->text);
+	if (r < 0)
+		return r;
+
+	parent->dir->is_impure = true;
+	if (!inode_is_dir(inode) && is_whole)
+		data_retire(&u->data, inode);
+	up_entry(u, parent, name->text);
+	rwlock_take_write(&u->inodes.lock);
+	name->layer = LAYER_TOP;
+	rwlock_drop_write(&u->inodes.lock);
+	turn_upper(u, inode, staged, is_whole);
+	return 0;
+}
+
+/* The kind of copy that @need asks for. */
+static enum copy_up_data kind_of_copy(struct unionfs *u, const struct statx *stx,
+				      enum up_need need)
+{
+	bool can_metacopy = u->options->metacopy && stx->stx_size > WHOLE_BYTES &&
+			    layer_traits(u->layers[LAYER_TOP])->has_xattrs;
+
+	if (need == UP_EMPTY)
+		return COPY_UP_NO_DATA;
+	if (!can_metacopy)
+		return COPY_UP_DATA;
+	if (need == UP_ATTRS || stx->stx_size > LONG_BYTES)
+		return COPY_UP_METACOPY;
+	return COPY_UP_DATA;
+}
+
+struct ascent {
+	struct unionfs *u;
+	const struct call *call;
+	struct inode *inode;
+	struct copy_up copy;
+	struct where from;
+	struct staged staged;
+	int data_fd;
+};
+
+/*
+ * Decide on the copy, and keep others from making one too. The lower name stays
+ * where it is as long as the inode does: it may be used without the lock.
+ */
+static int begin(struct ascent *a, enum up_need need)
+{
+	struct inode *inode = a->inode;
+	struct statx stx;
+	int r;
+
+	lock_scope(&inode->lock);
+	if (inode->layer == LAYER_TOP || inode_has(inode, INODE_COPYING))
+		return 1;		/* another was quicker */
+	r = where_find(a->u, inode, &a->from);
+	if (r >= 0)
+		r = stat_at(a->from.dir_fd, a->from.name, &stx);
+	if (r < 0)
+		return r;
+
+	a->copy = (struct copy_up){
+		.work = a->u->work,
+		.from = a->u->layers[inode->layer],
+		.from_dir_fd = a->from.dir_fd,
+		.from_name = a->from.name,
+		.data_fd = -1,
+		.data = kind_of_copy(a->u, &stx, need),
+		.with_origin = inode->type == DT_DIR || stx.stx_nlink == 1,
+		.is_cancelled = a->call ? a->call->is_cancelled : NULL,
+		.cancel_arg = a->call ? a->call->arg : NULL,
+	};
+	if (inode->type == DT_REG) {
+		r = up_source(a->u, inode, &a->copy, &a->data_fd);
+		if (r < 0)
+			return r;
+		if (a->copy.data == COPY_UP_DATA && stx.stx_size > LONG_BYTES &&
+		    !a->call->may_wait)
+			return -EINPROGRESS;
+	}
+	inode->flags |= INODE_COPYING;
+	return 0;
+}
+
+void up_wait(struct unionfs *u, struct inode *inode)
+{
+	lock_scope(&u->copying);
+	while (inode_has(inode, INODE_COPYING))
+		lock_wait(&u->copying, &u->copying_done);
+}
+
+void up_end(struct unionfs *u, struct inode *inode)
+{
+	lock_take(&inode->lock);
+	lock_take(&u->copying);
+	inode->flags &= ~INODE_COPYING;
+	pthread_cond_broadcast(&u->copying_done);
+	lock_drop(&u->copying);
+	lock_drop(&inode->lock);
+}
+
+/*
+ * The directory of a name that shows the inode, held and with an upper part; NULL
+ * in *@ret if no name does.
+ */
+static int parent_take(struct unionfs *u, struct inode *inode, unsigned layer,
+		       struct inode **ret)
+{
+	struct inode_table *t = &u->inodes;
+	struct name *name;
+	int r;
+
+	rwlock_take_write(&t->lock);
+	name = name_live(inode, layer);
+	*ret = name ? inode_at(t, name->parent) : NULL;
+	if (*ret)
+		inode_hold(t, *ret);
+	rwlock_drop_write(&t->lock);
+	if (!*ret)
+		return 0;
+
+	r = up_dir(u, *ret);
+	if (r < 0) {
+		inode_put(t, *ret);
+		*ret = NULL;
+	}
+	return r;
+}
+
+/* 1 if the name has moved on meanwhile: try again. */
+static int publish_in(struct ascent *a, struct inode *parent)
+{
+	bool is_whole = a->copy.data != COPY_UP_METACOPY;
+	struct name *name;
+
+	lock_scope(&parent->lock);
+	lock_scope(&a->inode->lock);
+	name = name_live(a->inode, a->inode->layer);
+	if (!name || name->parent != parent->slot)
+		return 1;
+	return publish_locked(a->u, parent, name, a->inode, &a->staged, is_whole);
+}
+
+static int publish_nameless(struct ascent *a)
+{
+	int r;
+
+	lock_scope(&a->inode->lock);
+	if (name_live(a->inode, a->inode->layer))
+		return 1;
+	r = adopt_nameless(a->u, a->inode, &a->staged);
+	if (r < 0)
+		return r;
+	data_retire(&a->u->data, a->inode);
+	turn_upper(a->u, a->inode, &a->staged,
+		   a->copy.data != COPY_UP_METACOPY);
+	return 0;
+}
+
+static int publish(struct ascent *a)
+{
+	struct inode *parent;
+	int r;
+
+	do {
+		r = parent_take(a->u, a->inode, a->inode->layer, &parent);
+		if (r < 0)
+			return r;
+		r = parent ? publish_in(a, parent) : publish_nameless(a);
+		if (parent)
+			inode_put(&a->u->inodes, parent);
+	} while (r == 1);
+	return r;
+}
+
+/* Bring a lower object up. 0 also if another thread did, or is at it. */
+static int ascend(struct unionfs *u, const struct call *call,
+		  struct inode *inode, enum up_need need)
+{
+	struct ascent a = { .u = u, .call = call, .inode = inode,
+			    .from = WHERE_INIT, .data_fd = -1 };
+	int r = begin(&a, need);
+
+	if (r == 0) {
+		r = copy_up_stage(&a.copy, &a.staged);
+		if (r == 0)
+			r = publish(&a);
+		copy_up_abandon(u->work, &a.staged);
+		up_end(u, inode);
+	}
+	where_done_(&a.from);
+	if (a.data_fd >= 0)
+		close(a.data_fd);
+	if (r == 0)
+		r = up_other_names(u, inode);
+	return r == 1 ? 0 : r;
+}
+
+int up_object(struct unionfs *u, const struct call *call, struct inode *inode,
+	      enum up_need need)
+{
+	if (union_is_read_only(u))
+		return -EROFS;
+	if (inode_is_dir(inode))
+		return up_dir(u, inode);
+
+	for (;;) {
+		bool is_copying, is_upper, is_done;
+		int r = 0;
+
+		lock_take(&inode->lock);
+		is_copying = inode_has(inode, INODE_COPYING);
+		is_upper = inode->layer == LAYER_TOP;
+		is_done = is_upper && !is_copying &&
+			  (need == UP_ATTRS || holds_data(u, inode, &r));
+		lock_drop(&inode->lock);
+		if (r < 0 || is_done)
+			return r;
+		if (is_copying && !call->may_wait)
+			return -EINPROGRESS;
+
+		if (is_copying)
+			up_wait(u, inode);
+		else if (is_upper)
+			r = up_fill(u, call, inode, need);
+		else
+			r = ascend(u, call, inode, need);
+		if (r < 0)
+			return r;
+	}
+}
+
+/* The directory nearest to the root that has no upper part, and its parent; held. */
+static struct inode *topmost_lower(struct inode_table *t, struct inode *dir,
+				   struct inode **ret_parent)
+{
+	struct inode *parent;
+
+	rwlock_write_scope(&t->lock);
+	for (;;) {
+		const struct name *name = name_live(dir, dir->layer);
+
+		if (dir_has_upper(dir->dir) || !name)
+			return NULL;
+		parent = inode_at(t, name->parent);
+		if (dir_has_upper(parent->dir))
+			break;
+		dir = parent;
+	}
+	inode_hold(t, dir);
+	inode_hold(t, parent);
+	*ret_parent = parent;
+	return dir;
+}
+
+static int copy_dir_locked(struct unionfs *u, struct inode *parent,
+			   struct inode *dir) REQUIRES(parent->lock, dir->lock)
+{
+	cleanup_where struct where from = WHERE_INIT;
+	struct name *name = name_live(dir, dir->layer);
+	struct staged staged = { 0 };
+	struct copy_up copy;
+	int r;
+
+	if (dir_has_upper(dir->dir) || !name || name->parent != parent->slot)
+		return 0;		/* done, or gone elsewhere: look again */
+	r = dir_settle(u, dir);
+	if (r >= 0)
+		r = where_find(u, dir, &from);
+	if (r < 0)
+		return r;
+
+	copy = (struct copy_up){ .work = u->work,
+				 .from = u->layers[dir->layer],
+				 .from_dir_fd = from.dir_fd,
+				 .from_name = from.name,
+				 .data_fd = -1,
+				 .data = COPY_UP_NO_DATA,
+				 .with_origin = true };
+	r = copy_up_stage(&copy, &staged);
+	if (r < 0)
+		return r;
+	rwlock_take_write(&u->inodes.lock);
+	r = dir_add_upper(&u->inodes, dir);
+	rwlock_drop_write(&u->inodes.lock);
+	if (r == 0) {
+		r = publish_locked(u, parent, name, dir, &staged, true);
+		if (r < 0)
+			dir_drop_upper(u, dir);
+	}
+	copy_up_abandon(u->work, &staged);
+	return r;
+}
+
+int up_dir(struct unionfs *u, struct inode *dir)
+{
+	struct inode *lower, *parent;
+	int r = 0;
+
+	if (union_is_read_only(u))
+		return -EROFS;
+
+	while (r >= 0 && (lower = topmost_lower(&u->inodes, dir, &parent))) {
+		lock_take(&parent->lock);
+		lock_take(&lower->lock);
+		r = copy_dir_locked(u, parent, lower);
+		lock_drop(&lower->lock);
+		lock_drop(&parent->lock);
+		inode_put(&u->inodes, lower);
+		inode_put(&u->inodes, parent);
+	}
+	if (r < 0)
+		return r;
+
+	rwlock_read_scope(&u->inodes.lock);
+	return dir_has_upper(dir->dir) ? 0 : -ENOENT;	/* it was removed */
+}

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "config.h"
+
+#include "unionfs/xattr.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <linux/capability.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/cleanup.h"
+#include "unionfs/call.h"
+#include "unionfs/overlay_xattr.h"
+#include "unionfs/union.h"
+#include "unionfs/up.h"
+#include "unionfs/where.h"
+
+#define LIST_MAX 65536		/* XATTR_LIST_MAX */
+
+ssize_t xattr_get(struct unionfs *u, struct inode *inode, const char *name,
+		  void *value, size_t size)
+{
+	cleanup_where struct where w = WHERE_INIT;
+	char disk[OVERLAY_ATTR_SIZE];
+	int r = overlay_xattr_to_disk(u->ns, name, disk);
+
+	if (r < 0)
+		return r;
+	lock_scope(&inode->lock);
+	r = where_find(u, inode, &w);
+	return r < 0 ? r : xattr_get_at(w.dir_fd, w.name, disk, value, size);
+}
+
+/* What is on disk, in memory of its own; the length or -errno. */
+static ssize_t read_list(struct unionfs *u, struct inode *inode, char **ret)
+{
+	cleanup_where struct where w = WHERE_INIT;
+	cleanup_free char *list = malloc(LIST_MAX);
+	ssize_t length;
+	int r;
+
+	if (!list)
+		return -ENOMEM;
+	lock_scope(&inode->lock);
+	r = where_find(u, inode, &w);
+	if (r < 0)
+		return r;
+	length = xattr_list_at(w.dir_fd, w.name, list, LIST_MAX);
+	if (length >= 0)
+		*ret = take_ptr(list);
+	return length;
+}
+
+ssize_t xattr_list(struct unionfs *u, const struct call *call,
+		   struct inode *inode, char *list, size_t size)
+{
+	cleanup_free char *disk = NULL;
+	ssize_t length = read_list(u, inode, &disk);
+	size_t used = 0;
+
+	if (length < 0)
+		return length;
+	for (const char *a = disk; a < disk + length; a += strlen(a) + 1) {
+		char unescaped[OVERLAY_ATTR_SIZE];
+		const char *name = overlay_xattr_to_client(u->ns, a, unescaped);
+		size_t n = name ? strlen(name) + 1 : 0;
+
+		/* As the kernel's own filesystems: not for everybody's eyes. */
+		if (n > 0 && strncmp(name, "trusted.", 8) == 0 &&
+		    !call_has_capability(call, CAP_SYS_ADMIN))
+			continue;
+		if (size > 0 && used + n > size)
+			return -ERANGE;
+		if (size > 0 && n > 0)
+			memcpy(list + used, name, n);
+		used += n;
+	}
+	return used;
+}
+
+int xattr_set(struct unionfs *u, const struct call *call, struct inode *inode,
+	      const char *name, const void *value, size_t size, int flags)
+{
+	cleanup_where struct where w = WHERE_INIT;
+	char disk[OVERLAY_ATTR_SIZE];
+	int r = overlay_xattr_to_disk(u->ns, name, disk);
+
+	if (r < 0)
+		return r;
+	/* What is not there needs no copy to remove it from. */
+	if (!value && !union_is_read_only(u)) {
+		ssize_t length = xattr_get(u, inode, name, NULL, 0);
+
+		if (length < 0)
+			return length;
+	}
+	r = up_object(u, call, inode, UP_ATTRS);
+	if (r < 0)
+		return r;
+
+	lock_scope(&inode->lock);
+	r = where_find(u, inode, &w);
+	if (r < 0)
+		return r;
+	return value ? xattr_set_at(w.dir_fd, w.name, disk, value, size, flags)
+		     : xattr_remove_at(w.dir_fd, w.name, disk);
+}
