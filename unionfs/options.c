@@ -314,6 +314,9 @@ static int finish(struct options *o, struct opt_list *operands,
 	unescape(o->upperdir);
 	unescape(o->workdir);
 	o->foreground |= o->debug;
+	/* Modes are in the attribute then: what an ACL says would not fit them. */
+	if (o->xattr_permissions != XATTR_PERMISSIONS_NONE)
+		o->acl = SWITCH_OFF;
 	o->userxattr |= !may_write_trusted();
 	return compose_mount_flags(o);
 }
