@@ -128,7 +128,7 @@ static int begin(struct ascent *a, enum up_need need)
 		return 1;		/* another was quicker */
 	r = where_find(a->u, inode, &a->from);
 	if (r >= 0)
-		r = stat_at(a->from.dir_fd, a->from.name, &stx);
+		r = stat_in(a->u, inode->layer, a->from.dir_fd, a->from.name, &stx);
 	if (r < 0)
 		return r;
 
