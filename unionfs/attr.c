@@ -225,13 +225,21 @@ static int set_size(struct unionfs *u, const struct call *call,
 		    struct inode *inode, off_t size)
 {
 	struct backing *b;
-	int r = up_object(u, call, inode, size == 0 ? UP_EMPTY : UP_DATA);
+	struct statx before;
+	int r;
 
+	lock_take(&inode->lock);
+	r = where_stat(u, inode, &before);
+	lock_drop(&inode->lock);
+	if (r >= 0)
+		r = up_object(u, call, inode, size == 0 ? UP_EMPTY : UP_DATA);
 	if (r >= 0)
 		r = data_write(u, call, inode, &b);
 	if (r < 0)
 		return r;
-	r = neg_errno(ftruncate(b->fd, size));
+	/* Times change with the size; the kernel asks for more if it must be. */
+	if (before.stx_size != (uint64_t)size)
+		r = neg_errno(ftruncate(b->fd, size));
 	if (r >= 0)
 		r = attr_drop_privileges(call, b->fd);
 	data_put(&u->data, b);
