@@ -47,6 +47,8 @@ struct session_config {
 	unsigned threads;	   /* worker threads; 0: one per core, at least 2 */
 	unsigned max_read_bytes;   /* 0: the kernel's default */
 	size_t state_bytes;	   /* size of the state memfd; 0: none */
+	bool no_resend;		   /* as on kernels before 6.9: what a dead worker
+				      had in hand fails with EIO */
 	int spin_us;		   /* wait this long for the next request without
 				      sleeping; 0: as measured best; < 0: never */
 	int watchdog_s;		   /* replace a worker that for this long answers
@@ -104,6 +106,8 @@ struct session_service {
  * @config:	lent during the call
  * @service:	the file system
  * @context:	handed to start()
+ *
+ * For a process without other threads: it is forked.
  *
  * Unless in the foreground the calling process is left behind: it returns from
  * here with 0 only after the mount answered, or with the error that kept it
@@ -216,7 +220,8 @@ void session_drop_fd(struct session *s, int place);
 
 /**
  * session_upgrade() - have the program that is installed now serve a mount
- * @mountpoint:	of this program; NULL: all of @subtype that we may upgrade
+ * @mountpoint:	of one mount; NULL: all of @subtype
+ * @subtype:	as in session_config
  *
  * The worker of the running version answers what it has in hand, then the new
  * version takes over. If it cannot, the running one goes on. Says what was done.

@@ -273,6 +273,7 @@ static void hello_write(fuse_req_t req, fuse_ino_t ino, const char *data,
 	memcpy(h->state->note + offset, data, size);
 	if ((size_t)offset + size > h->state->note_bytes)
 		h->state->note_bytes = (size_t)offset + size;
+	log_info("write to note");
 	fuse_reply_write(req, size);
 }
 
@@ -394,6 +395,7 @@ static const struct option options[] = {
 	{ "default-permissions", no_argument, NULL, 'p' },
 	{ "threads", required_argument, NULL, 't' },
 	{ "max-read", required_argument, NULL, 'm' },
+	{ "no-resend", no_argument, NULL, 'R' },
 	{ "spin", required_argument, NULL, 's' },
 	{ "writeback", no_argument, NULL, 'w' },
 	{ "watchdog", required_argument, NULL, 'W' },
@@ -414,6 +416,7 @@ static bool set_option(int c, struct session_config *config, struct hello *h)
 	case 'p': config->default_permissions = true; return true;
 	case 't': config->threads = (unsigned)atoi(optarg); return true;
 	case 'm': config->max_read_bytes = (unsigned)atoi(optarg); return true;
+	case 'R': config->no_resend = true; return true;
 	case 's': config->spin_us = atoi(optarg); return true;
 	case 'w': h->writeback = true; return true;
 	case 'W': config->watchdog_s = atoi(optarg); return true;

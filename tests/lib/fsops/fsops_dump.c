@@ -22,11 +22,14 @@
 
 /*
  * What two unions may store differently and mean the same. Origin, impure,
- * nlink and uuid only help the one that wrote them to find numbers again.
+ * nlink and uuid only help the one that wrote them to find numbers again;
+ * whether a file whose mode was changed holds its data is a question of its
+ * size to one and of options to the other, and the trees tell if it is right.
  */
 static const char *const free_to_differ[] = {
-	"trusted.overlay.origin", "trusted.overlay.impure", "trusted.overlay.nlink",
-	"trusted.overlay.uuid",	  "trusted.overlay.upper",
+	"trusted.overlay.origin",  "trusted.overlay.impure", "trusted.overlay.nlink",
+	"trusted.overlay.uuid",	   "trusted.overlay.upper",  "trusted.overlay.metacopy",
+	"trusted.overlay.literal",
 };
 
 struct seen {
@@ -81,10 +84,12 @@ static void dump_link(struct dump *d, const char *name, const struct stat *st)
 		d->seen[d->seen_count++] = (struct seen){ st->st_ino, st->st_dev, strdup(name) };
 }
 
-static bool may_differ(const struct dump *d, const char *name)
+static bool may_differ(const struct dump *d, const struct stat *st, const char *name)
 {
 	size_t i;
 
+	if (S_ISREG(st->st_mode) && !strcmp(name, "trusted.overlay.redirect"))
+		return d->kind == DUMP_UPPER;	/* belongs to a metacopy */
 	for (i = 0; i < sizeof(free_to_differ) / sizeof(*free_to_differ); i++)
 		if (!strcmp(name, free_to_differ[i]))
 			return d->kind == DUMP_UPPER;
@@ -111,7 +116,7 @@ static void dump_xattr(const char *path, const char *name)
 }
 
 /* @path is relative to the current directory: xattrs have no *at() calls. */
-static void dump_xattrs(const struct dump *d, const char *path)
+static void dump_xattrs(const struct dump *d, const struct stat *st, const char *path)
 {
 	static char list[XATTR_MAX];
 	ssize_t size = llistxattr(path, list, sizeof(list));
@@ -121,7 +126,7 @@ static void dump_xattrs(const struct dump *d, const char *path)
 	if (size < 0)
 		printf(" listxattr(%s)", strerrorname_np(errno));
 	for (p = list; size > 0 && p < list + size && n < 256; p += strlen(p) + 1)
-		if (!may_differ(d, p))
+		if (!may_differ(d, st, p))
 			names[n++] = p;
 	qsort(names, n, sizeof(*names), compare_names);
 	for (i = 0; i < n; i++)
@@ -168,11 +173,11 @@ static void dump_object(struct dump *d, const char *shown, const char *path,
 	}
 	show_stat(stdout, st);
 	dump_link(d, shown, st);
-	if (S_ISREG(st->st_mode))
+	if (S_ISREG(st->st_mode) && d->kind != DUMP_UPPER)
 		dump_content(path);
 	if (S_ISLNK(st->st_mode))
 		dump_target(path);
-	dump_xattrs(d, path);
+	dump_xattrs(d, st, path);
 	if (d->kind == DUMP_LAYER)
 		printf(" ctime=%lld.%09ld", (long long)st->st_ctim.tv_sec,
 		       st->st_ctim.tv_nsec);
@@ -212,6 +217,8 @@ static int dump_entry(struct dump *d, const char *parent, const struct dirent *e
 
 	if (asprintf(&shown, "%s%s%s", parent, *parent ? "/" : "", entry->d_name) < 0)
 		return -ENOMEM;
+	if (is_ghost(AT_FDCWD, entry->d_name))
+		return 0;
 	if (lstat(entry->d_name, &st) < 0) {
 		printf("%s lstat(%s)\n", shown, strerrorname_np(errno));
 		return 0;
