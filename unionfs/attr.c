@@ -38,14 +38,24 @@ static struct timespec shown_time(const struct statx_timestamp *t)
 	return (struct timespec){ t->tv_sec, t->tv_nsec };
 }
 
+/* For a directory of several layers there is no count that means much. */
+static uint32_t shown_nlink(const struct unionfs *u, const struct inode *inode,
+			    uint32_t nlink)
+{
+	if (!inode_is_dir(inode))
+		return nlink;
+	if (inode->dir->is_removed)
+		return 0;
+	return inode->dir->count > 1 || u->options->static_nlink ? 1 : nlink;
+}
+
 void attr_shown(struct unionfs *u, struct inode *inode, const struct statx *stx,
 		struct stat *ret)
 {
 	*ret = (struct stat){
 		.st_ino = inode->st_ino,
 		.st_mode = stx->stx_mode,
-		/* Directories of several layers have no count that means much. */
-		.st_nlink = S_ISDIR(stx->stx_mode) ? 1 : stx->stx_nlink,
+		.st_nlink = shown_nlink(u, inode, stx->stx_nlink),
 		.st_uid = shown_uid(u, stx->stx_uid),
 		.st_gid = shown_gid(u, stx->stx_gid),
 		.st_rdev = makedev(stx->stx_rdev_major, stx->stx_rdev_minor),
@@ -58,8 +68,6 @@ void attr_shown(struct unionfs *u, struct inode *inode, const struct statx *stx,
 	};
 	if (u->options->ino32)
 		ret->st_ino = (uint32_t)(ret->st_ino ^ ret->st_ino >> 32);
-	if (inode_is_dir(inode) && inode->dir->is_removed)
-		ret->st_nlink = 0;
 }
 
 /*
