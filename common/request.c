@@ -213,6 +213,8 @@ void request_work_on(struct session *s, const struct fuse_buf *buf)
 	record_begin(slot, in->unique, in->opcode);
 	thread_resent = in->unique & FUSEK_UNIQUE_RESEND;
 	thread_request = in;
+	if (in->opcode == FUSEK_OP_TMPFILE)
+		((struct fusek_in_header *)buf->mem)->opcode = FUSEK_OP_CREATE;
 	if (!thread_resent || !settle_resent(s, in))
 		fuse_session_process_buf(s->fuse, buf);
 	thread_request = NULL;

@@ -99,6 +99,12 @@ struct session_service {
 	int (*check)(struct session *s, void *context);
 };
 
+/*
+ * libfuse 3.14 knows no TMPFILE. Since it is a CREATE in all but the number, it
+ * comes as one with this name, which no other create can have.
+ */
+#define SESSION_TMPFILE_NAME "/"
+
 /**
  * session_run() - mount, serve until unmounted, clean up
  * @config:	lent during the call
