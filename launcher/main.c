@@ -8,6 +8,7 @@
 
 #include "common/log.h"
 #include "common/opt.h"
+#include "launcher/cmd_image.h"
 #include "launcher/fault.h"
 #include "launcher/json.h"
 #include "launcher/verbs.h"
@@ -38,6 +39,9 @@ static const struct verb {
 	const char *help;
 } verbs[] = {
 	{ "run", verb_run, "run a command in a new container" },
+	{ "images", verb_images, "list the images" },
+	{ "import", verb_import, "bring in an image from a file or directory" },
+	{ "rmi", verb_rmi, "remove images" },
 };
 
 #define VERB_COUNT (sizeof(verbs) / sizeof(verbs[0]))
