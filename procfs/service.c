@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -74,9 +75,22 @@ static void service_close(struct service *s)
 	free(s);
 }
 
+/* The soft limit is for programs that use select(). */
+static void raise_file_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+		limit.rlim_cur = limit.rlim_max;
+		(void)setrlimit(RLIMIT_NOFILE, &limit);	/* then fewer are kept open */
+	}
+}
+
 static int service_open(struct service *s)
 {
 	int r = open_world(s);
+
+	raise_file_limit();
 
 	if (r >= 0)
 		r = open_state(s);
