@@ -66,6 +66,7 @@ static void service_close(struct service *s)
 {
 	control_stop(s->control);
 	load_sampler_stop(s->sampler);
+	sizes_free(s->sizes);
 	snapshots_free(s->snapshots);
 	identity_close(s->identity);
 	containers_close(s->containers);
@@ -101,7 +102,8 @@ static int service_open(struct service *s)
 				  &s->identity);
 	if (r >= 0) {
 		s->snapshots = snapshots_new();
-		r = s->snapshots ? 0 : -ENOMEM;
+		s->sizes = sizes_new();
+		r = s->snapshots && s->sizes ? 0 : -ENOMEM;
 	}
 	if (r >= 0)
 		r = load_sampler_start(s->containers, &s->world, &s->sampler);
