@@ -16,13 +16,7 @@ for i in 0 1 2 3 4 5 6 7 8 9; do
 done
 before=$(procfs list)
 
-# The holder is the one whose parent is not one of them.
-candidates=$(pgrep -f -- "--socket $S")
-holder=
-for pid in $candidates; do
-	parent=$(awk '{ print $4 }' "/proc/$pid/stat" 2>/dev/null) || continue
-	grep -qx "$parent" <<<"$candidates" || holder=$pid
-done
+holder=$(holder_of_procfs)
 [ -n "$holder" ] || fail "the holder is not found"
 
 timeout 100 python3 - "$M" "$holder" "${NACRE_KILLS:-40}" <<'READERS'
