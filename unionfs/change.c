@@ -22,21 +22,6 @@
 #include "unionfs/up.h"
 #include "unionfs/where.h"
 
-struct inode *change_hold_named(struct unionfs *u, struct inode *dir,
-				const char *name)
-{
-	struct inode *inode = NULL;
-	struct name *n;
-
-	rwlock_write_scope(&u->inodes.lock);
-	n = name_find(&u->inodes, dir->slot, name);
-	if (n) {
-		inode = inode_at(&u->inodes, n->inode);
-		inode_hold(&u->inodes, inode);
-	}
-	return inode;
-}
-
 int change_mark_impure(struct unionfs *u, struct inode *dir, int upper_fd,
 		       const struct inode *inode)
 {
@@ -53,6 +38,13 @@ int change_mark_impure(struct unionfs *u, struct inode *dir, int upper_fd,
 	return 0;
 }
 
+static bool has_links(int dir_fd, const char *name)
+{
+	struct statx stx;
+
+	return stat_at(dir_fd, name, &stx) == 0 && stx.stx_nlink > 1;
+}
+
 int change_redirect(struct unionfs *u, struct inode *dir, int upper_fd,
 		    const char *name, struct inode *inode, bool same_dir)
 {
@@ -62,6 +54,9 @@ int change_redirect(struct unionfs *u, struct inode *dir, int upper_fd,
 
 	if (u->options->redirect_dir != REDIRECT_DIR_ON && inode_is_dir(inode))
 		return -EXDEV;
+	/* Other names of a file read this too, from where they are. */
+	if (!inode_is_dir(inode) && has_links(upper_fd, name))
+		same_dir = false;
 	r = redirect_read(u->ns, upper_fd, name, now);
 	if (r < 0)
 		return r;
@@ -152,6 +147,30 @@ int change_create(struct unionfs *u, const struct call *call, struct inode *dir,
 		(void)data_install(&u->data, *ret, fd, true, NULL);
 	attr_shown(u, *ret, &stx, ret_st);
 	return 0;
+}
+
+int change_tmpfile(struct unionfs *u, const struct call *call, struct inode *dir,
+		   struct object_spec *spec, struct inode **ret,
+		   struct stat *ret_st)
+{
+	cleanup_dirfd struct dirfd_ref ref = { &u->fds, NULL };
+	struct statx stx;
+	int fd;
+	int r = up_dir(u, dir);
+
+	if (r >= 0)
+		r = fdcache_get(u, dir, LAYER_TOP, &ref.d);
+	if (r < 0)
+		return r;
+	spec->uid = call->uid;
+	spec->gid = call->gid;
+	spec->umask = call->umask;
+	r = object_tmpfile(u->work, ref.d->fd, spec, &fd, &stx);
+	if (r >= 0)
+		r = lookup_nameless(u, &stx, fd, ret);
+	if (r >= 0)
+		attr_shown(u, *ret, &stx, ret_st);
+	return r;
 }
 
 /* ---- link ---- */
@@ -252,9 +271,11 @@ static int link_locked(struct unionfs *u, struct inode *inode, struct inode *dir
 	entry_show(u, dir, name, inode);
 	if (!n)
 		return -ENOMEM;
-	r = stat_at(ref.d->fd, name, &stx);
-	if (r >= 0)
+	r = stat_in(u, LAYER_TOP, ref.d->fd, name, &stx);
+	if (r >= 0) {
+		where_nlink(u, inode, &w, &stx);
 		attr_shown(u, inode, &stx, ret_st);
+	}
 	return r;
 }
 

@@ -26,11 +26,17 @@ int change_create(struct unionfs *u, const struct call *call, struct inode *dir,
 		  const char *name, struct object_spec *spec, struct inode **ret,
 		  struct stat *ret_st);
 
+/** change_tmpfile() - make a file without a name, in the filesystem of a directory */
+int change_tmpfile(struct unionfs *u, const struct call *call, struct inode *dir,
+		   struct object_spec *spec, struct inode **ret,
+		   struct stat *ret_st);
+
 /** change_link() - give an inode one more name; counts it for the kernel */
 int change_link(struct unionfs *u, const struct call *call, struct inode *inode,
 		struct inode *dir, const char *name, struct stat *ret_st);
 
-int change_unlink(struct unionfs *u, struct inode *dir, const char *name);
+int change_unlink(struct unionfs *u, const struct call *call, struct inode *dir,
+		  const char *name);
 int change_rmdir(struct unionfs *u, struct inode *dir, const char *name);
 
 /**
@@ -57,9 +63,9 @@ int change_keep(struct unionfs *u, struct inode *inode, const struct name *name,
 		bool *ret_kept) REQUIRES(inode->lock);
 void change_unkeep(struct inode *inode, bool kept) REQUIRES(inode->lock);
 
-/** change_hold_named() - the inode that the table knows by a name, held; or NULL */
-struct inode *change_hold_named(struct unionfs *u, struct inode *dir,
-				const char *name);
+/** change_drop_index() - a name went: if it was the last, the index lets go too */
+void change_drop_index(struct unionfs *u, struct inode *inode)
+	REQUIRES(inode->lock);
 
 /** change_mark_impure() - a directory will hold an object that shows another's number */
 int change_mark_impure(struct unionfs *u, struct inode *dir, int upper_fd,

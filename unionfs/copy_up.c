@@ -197,7 +197,7 @@ static int set_mode(struct job *j)
 		r = store_owner(j);
 		if (r < 0)
 			return r;
-		mode = override_disk_mode(mode);
+		mode = OVERRIDE_DISK_MODE;
 	}
 	if (j->fd >= 0)
 		return neg_errno(fchmod(j->fd, mode));

@@ -67,8 +67,8 @@ int index_link(struct workdir *work, const struct origin *origin, int upper_dir_
  * @stx:	of the object
  * @lower_nlink: of the lower file it came from; 0 if that is not known
  *
- * Return: the number; the object's own if it is not in the index or says nothing
- * usable.
+ * Return: the number, 0 if only the index holds it; the object's own count if it is
+ * not in the index or says nothing usable.
  */
 unsigned index_nlink(enum overlay_ns ns, int dir_fd, const char *name,
 		     const struct statx *stx, unsigned lower_nlink);

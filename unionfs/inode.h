@@ -33,7 +33,7 @@ enum inode_flag {
 	INODE_HASHED = 1 << 2,	   /* found by its real key */
 	INODE_ALIASED = 1 << 3,	   /* found by its origin as well */
 	INODE_METACOPY = 1 << 4,   /* certainly a metacopy */
-	INODE_KEEP_INO = 1 << 5,   /* st_ino was taken from an origin */
+	INODE_INDEXED = 1 << 5,	   /* the copy is in the index, and says its nlink */
 };
 
 struct inode_key {

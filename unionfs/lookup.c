@@ -11,6 +11,7 @@
 #include "common/cleanup.h"
 #include "common/errors.h"
 #include "unionfs/dir.h"
+#include "unionfs/index.h"
 #include "unionfs/marks.h"
 #include "unionfs/origin.h"
 #include "unionfs/union.h"
@@ -58,7 +59,7 @@ static int find_single(struct unionfs *u, struct inode *dir, const char *name,
 
 	dir->dir->lookups++;
 	if (r >= 0)
-		r = stat_at(ref.d->fd, name, &ret->stx);
+		r = stat_in(u, layer, ref.d->fd, name, &ret->stx);
 	if (r == -ENOENT)
 		return 0;
 	if (r < 0)
@@ -98,38 +99,91 @@ int dir_find(struct unionfs *u, struct inode *dir, const char *name,
 	return 0;
 }
 
+/* What a new inode is made from. */
+struct birth {
+	uint8_t type;
+	bool is_indexed;
+	unsigned layer, name_layer;	/* of the object; of the name that led to it */
+	struct inode_key key, origin;
+	uint64_t st_ino;
+	const uint16_t *layers;		/* of a directory: its candidate parts */
+	unsigned layer_count;
+};
+
 /*
  * The number shown for an upper object: that of the lower object it was copied
  * from, where the record can be trusted. The handle is opened if we may: a record
  * that was copied along with its file to another place leads nowhere then.
  */
-static uint64_t origin_shown(struct unionfs *u, int dir_fd, const char *name,
-			     uint64_t own)
+static bool origin_key(struct unionfs *u, const struct origin *origin,
+		       struct inode_key *ret)
 {
-	struct inode_key key;
-	struct origin origin;
 	struct statx stx;
-
-	if (origin_read(u->ns, dir_fd, name, &origin) < 0 || origin.length == 0)
-		return own;
 
 	for (unsigned i = 1; i < u->layer_count; i++) {
 		cleanup_fd int fd = -1;
 
-		if (!origin_is_of(&origin, u->layers[i]))
+		if (!origin_is_of(origin, u->layers[i]))
 			continue;
 		if (!u->can_open_handles) {
-			key.dev = union_dev(u, layer_traits(u->layers[i])->dev);
-			return origin_ino(&origin, &key.ino) ? union_ino(&key)
-							     : own;
+			ret->dev = union_dev(u, layer_traits(u->layers[i])->dev);
+			return origin_ino(origin, &ret->ino);
 		}
-		fd = origin_open(u->layers[i], &origin);
-		if (fd >= 0 && stat_at(fd, "", &stx) == 0 &&
-		    union_key(u, &stx, &key) == 0)
-			return union_ino(&key);
-		break;		/* one filesystem answers for all its layers */
+		/* One filesystem answers for all its layers. */
+		fd = origin_open(u->layers[i], origin);
+		return fd >= 0 && stat_at(fd, "", &stx) == 0 &&
+		       union_key(u, &stx, ret) == 0;
 	}
-	return own;
+	return false;
+}
+
+/*
+ * What an upper object has from the lower one it was copied from: its number, and,
+ * if it had several names there, that these lead to it.
+ */
+static void take_origin(struct unionfs *u, int dir_fd, const char *name,
+			const struct statx *stx, struct birth *b)
+{
+	char entry[2 * ORIGIN_MAX + 1];
+	struct origin origin;
+	struct inode_key key;
+	struct statx indexed;
+
+	if (origin_read(u->ns, dir_fd, name, &origin) < 0 || origin.length == 0 ||
+	    !origin_key(u, &origin, &key))
+		return;
+	b->st_ino = union_ino(&key);
+	if (stx->stx_nlink < 2 || !index_is_used(u->work) ||
+	    index_find(u->work, &origin, stx->stx_mode, entry, &indexed) <= 0 ||
+	    indexed.stx_ino != stx->stx_ino)
+		return;
+	b->is_indexed = true;
+	b->origin = key;
+}
+
+/* A lower name of a file that was copied up under another one. */
+static int take_index(struct unionfs *u, int dir_fd, const char *name,
+		      struct found *f, struct birth *b)
+{
+	char entry[2 * ORIGIN_MAX + 1];
+	struct origin origin;
+	struct statx stx;
+	int r;
+
+	if (f->layer == LAYER_TOP || b->type == DT_DIR || f->stx.stx_nlink < 2 ||
+	    !u->work || !index_is_used(u->work))
+		return 0;
+	r = origin_of(u->layers[f->layer], dir_fd, name, &origin);
+	if (r >= 0)
+		r = index_find(u->work, &origin, f->stx.stx_mode, entry, &stx);
+	if (r <= 0)
+		return r;
+	b->st_ino = union_ino(&b->key);
+	b->origin = b->key;
+	b->is_indexed = true;
+	b->layer = LAYER_TOP;
+	f->stx = stx;
+	return union_key(u, &stx, &b->key);
 }
 
 /* Settle a new directory that has an upper part, and take its number from below. */
@@ -213,16 +267,6 @@ static struct inode *find_known(struct unionfs *u, struct inode *dir,
 	return inode;
 }
 
-/* What a new inode is made from. */
-struct birth {
-	uint8_t type;
-	unsigned layer;
-	struct inode_key key;
-	uint64_t st_ino;
-	const uint16_t *layers;		/* of a directory: its candidate parts */
-	unsigned layer_count;
-};
-
 static int inode_born(struct unionfs *u, struct inode *parent, const char *name,
 		      const struct birth *b, struct inode **ret)
 {
@@ -237,7 +281,7 @@ static int inode_born(struct unionfs *u, struct inode *parent, const char *name,
 			return -ENOMEM;
 	}
 	rwlock_write_scope(&t->lock);
-	stale = name_find(t, parent->slot, name);
+	stale = name ? name_find(t, parent->slot, name) : NULL;
 	if (stale)
 		name_remove(t, stale);
 	inode = inode_new(t, b->type);
@@ -249,7 +293,7 @@ static int inode_born(struct unionfs *u, struct inode *parent, const char *name,
 	inode->layer = b->layer;
 	inode->st_ino = b->st_ino;
 	inode->nlookup = 1;
-	if (!name_add(t, parent, name, inode, b->layer)) {
+	if (name && !name_add(t, parent, name, inode, b->name_layer)) {
 		inode->nlookup = 0;
 		inode_hold(t, inode);
 		inode_put_locked(t, inode);
@@ -257,8 +301,33 @@ static int inode_born(struct unionfs *u, struct inode *parent, const char *name,
 	}
 	if (!inode_find(t, b->key))
 		inode_hash(t, inode, b->key);
+	if (b->is_indexed) {
+		inode->flags |= INODE_INDEXED;
+		inode_alias(t, inode, b->origin);
+	}
 	*ret = inode;
 	return 0;
+}
+
+/*
+ * What was looked at may be one of several names of a file that was copied up under
+ * another, or not count all its names: then the inode knows better.
+ */
+static int stat_linked(struct unionfs *u, struct inode *inode, struct found *f)
+{
+	int r;
+
+	if (!inode_has(inode, INODE_INDEXED) &&
+	    (f->layer == LAYER_TOP || f->stx.stx_nlink < 2 || inode_is_dir(inode)))
+		return 0;
+	lock_take(&inode->lock);
+	r = inode_has(inode, INODE_INDEXED) || inode->layer == LAYER_TOP ?
+		    where_stat(u, inode, &f->stx) :
+		    0;
+	lock_drop(&inode->lock);
+	if (r < 0)
+		inode_forget(&u->inodes, inode_node_id(inode), 1);
+	return r;
 }
 
 int lookup_found(struct unionfs *u, struct inode *dir, const char *name,
@@ -266,12 +335,12 @@ int lookup_found(struct unionfs *u, struct inode *dir, const char *name,
 {
 	cleanup_dirfd struct dirfd_ref ref = { &u->fds, NULL };
 	uint16_t single = f->layer;
-	struct birth b = { .layer = f->layer, .layers = &single,
-			   .layer_count = 1 };
+	struct birth b = { .layer = f->layer, .name_layer = f->layer,
+			   .layers = &single, .layer_count = 1 };
 	int r = fdcache_get(u, dir, f->layer, &ref.d);
 
 	if (r >= 0 && !f->has_stx)
-		r = stat_at(ref.d->fd, name, &f->stx);
+		r = stat_in(u, f->layer, ref.d->fd, name, &f->stx);
 	if (r >= 0)
 		r = union_key(u, &f->stx, &b.key);
 	if (r < 0)
@@ -281,11 +350,19 @@ int lookup_found(struct unionfs *u, struct inode *dir, const char *name,
 	b.type = IFTODT(f->stx.stx_mode);
 	*ret = find_known(u, dir, name, f->layer, b.type, b.key);
 	if (*ret)
-		return 0;
+		return stat_linked(u, *ret, f);
 
 	b.st_ino = union_ino(&b.key);
 	if (f->layer == LAYER_TOP && dir->dir->is_impure && b.type != DT_DIR)
-		b.st_ino = origin_shown(u, ref.d->fd, name, b.st_ino);
+		take_origin(u, ref.d->fd, name, &f->stx, &b);
+	r = take_index(u, ref.d->fd, name, f, &b);
+	if (r < 0)
+		return r;
+	if (b.is_indexed) {
+		*ret = find_known(u, dir, name, f->layer, b.type, b.key);
+		if (*ret)
+			return stat_linked(u, *ret, f);
+	}
 	if (f->entry && f->entry->layers) {
 		b.layers = f->entry->layers + 1;
 		b.layer_count = f->entry->layers[0];
@@ -300,7 +377,7 @@ int lookup_found(struct unionfs *u, struct inode *dir, const char *name,
 		f->entry->ino = (*ret)->st_ino;
 		f->entry->flags |= MERGE_INO;
 	}
-	return r;
+	return r == 0 ? stat_linked(u, *ret, f) : r;
 }
 
 int lookup_child(struct unionfs *u, struct inode *dir, const char *name,
@@ -319,6 +396,7 @@ int lookup_new(struct unionfs *u, struct inode *dir, const char *name,
 	static const uint16_t top = LAYER_TOP;
 	struct birth b = { .type = IFTODT(stx->stx_mode),
 			   .layer = LAYER_TOP,
+			   .name_layer = LAYER_TOP,
 			   .layers = &top,
 			   .layer_count = 1 };
 	int r = union_key(u, stx, &b.key);
@@ -339,5 +417,24 @@ int lookup_new(struct unionfs *u, struct inode *dir, const char *name,
 		if (m)
 			merge_attach(u, *ret, m);
 	}
+	return 0;
+}
+
+int lookup_nameless(struct unionfs *u, const struct statx *stx, int take_fd,
+		    struct inode **ret)
+{
+	struct birth b = { .type = IFTODT(stx->stx_mode), .layer = LAYER_TOP };
+	int r = union_key(u, stx, &b.key);
+
+	if (r >= 0) {
+		b.st_ino = union_ino(&b.key);
+		r = inode_born(u, NULL, NULL, &b, ret);
+	}
+	if (r < 0) {
+		close(take_fd);
+		return r;
+	}
+	(*ret)->flags |= INODE_DATA_HERE;
+	(*ret)->fd = take_fd;
 	return 0;
 }

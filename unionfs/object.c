@@ -88,15 +88,13 @@ static int make_file(struct making *m, mode_t mode)
 
 static int make_overridden(struct making *m)
 {
-	mode_t mode = override_disk_mode(m->spec->mode);
-
 	switch (override_disk_type(m->spec->mode)) {
 	case S_IFDIR:
-		return neg_errno(mkdirat(m->dir_fd, m->name, mode));
+		return neg_errno(mkdirat(m->dir_fd, m->name, OVERRIDE_DISK_MODE));
 	case S_IFLNK:
 		return neg_errno(symlinkat(m->spec->target, m->dir_fd, m->name));
 	default:
-		return make_file(m, mode);
+		return make_file(m, OVERRIDE_DISK_MODE);
 	}
 }
 
@@ -466,5 +464,41 @@ int object_create(struct workdir *work, int upper_dir_fd, const char *name,
 		*ret_fd = S_ISREG(spec->mode) ? take_fd(&m.fd) : -1;
 	if (m.fd >= 0)
 		close(m.fd);
+	return 0;
+}
+
+int object_tmpfile(struct workdir *work, int upper_dir_fd,
+		   const struct object_spec *spec, int *ret_fd,
+		   struct statx *ret_stx)
+{
+	struct making m = {
+		.work = work,
+		.spec = spec,
+		.dir_fd = upper_dir_fd,
+		.name = "",
+		.fd = -1,
+	};
+	int r;
+
+	if (keeps_owner_in_attr(&m))
+		return -EOPNOTSUPP;
+	r = thread_umask(spec->umask);
+	if (r < 0)
+		return r;
+	m.fd = neg_errno(openat(upper_dir_fd, ".",
+				spec->open_flags | O_TMPFILE | O_CLOEXEC,
+				spec->mode & 07777));
+	r = m.fd < 0 ? m.fd : look(&m);
+	if (r >= 0)
+		r = set_owner(&m);
+	if (r > 0)
+		r = look(&m);
+	if (r < 0) {
+		if (m.fd >= 0)
+			close(m.fd);
+		return r;
+	}
+	*ret_stx = m.stx;
+	*ret_fd = m.fd;
 	return 0;
 }

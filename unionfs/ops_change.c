@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 
 #include "unionfs/change.h"
 #include "unionfs/ops.h"
@@ -59,7 +60,11 @@ static void op_create(fuse_req_t req, fuse_ino_t parent, const char *name,
 
 	if (!op_begin(&op, req))
 		return;
-	r = change_create(op.u, &op.call, op.inode, name, &spec, &inode, &st);
+	if (strcmp(name, SESSION_TMPFILE_NAME) == 0)
+		r = change_tmpfile(op.u, &op.call, op.inode, &spec, &inode, &st);
+	else
+		r = change_create(op.u, &op.call, op.inode, name, &spec, &inode,
+				  &st);
 	if (r < 0) {
 		reply_result(req, r);
 		return;
@@ -88,12 +93,18 @@ static void op_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t newparent,
 		op_run(&op);
 }
 
+static int run_unlink(struct op *op)
+{
+	return reply_result(op->req, change_unlink(op->u, &op->call, op->inode,
+						   op->name));
+}
+
 static void op_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
-	struct inode *dir = op_inode(req, parent);
+	struct op op = { .id = parent, .name = name, .run = run_unlink };
 
-	if (dir)
-		reply_result(req, change_unlink(op_union(req), dir, name));
+	if (op_begin(&op, req))
+		op_run(&op);
 }
 
 static void op_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)

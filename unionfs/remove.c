@@ -12,6 +12,7 @@
 #include "unionfs/data.h"
 #include "unionfs/dir.h"
 #include "unionfs/entry.h"
+#include "unionfs/index.h"
 #include "unionfs/lookup.h"
 #include "unionfs/marks.h"
 #include "unionfs/union.h"
@@ -80,12 +81,27 @@ void change_unkeep(struct inode *inode, bool kept)
 	inode->fd = -1;
 }
 
+void change_drop_index(struct unionfs *u, struct inode *inode)
+{
+	cleanup_where struct where w = WHERE_INIT;
+	struct origin origin;
+	struct statx stx;
+
+	/* Should it fail, the next mount cleans the index. */
+	if (!inode_has(inode, INODE_INDEXED) || where_find(u, inode, &w) < 0 ||
+	    stat_at(w.dir_fd, w.name, &stx) < 0 ||
+	    index_nlink(u->ns, w.dir_fd, w.name, &stx, 0) > 0)
+		return;
+	if (origin_read(u->ns, w.dir_fd, w.name, &origin) >= 0)
+		(void)index_remove(u->work, &origin);
+}
+
 struct removal {
 	struct unionfs *u;
 	struct inode *dir;
 	const char *name;
 	struct found f;
-	struct inode *inode;	/* held and locked; NULL if nobody knows it */
+	struct inode *inode;	/* counted */
 	struct dirfd_ref ref;
 };
 
@@ -119,10 +135,7 @@ static int remove_object(struct removal *m)
 	return neg_errno(unlinkat(m->ref.d->fd, m->name, 0));
 }
 
-/* Under the locks of the directory and of the inode, if there is one. */
-static int remove_name(struct removal *m) REQUIRES(m->dir->lock)
-	NO_THREAD_SAFETY_ANALYSIS;
-static int remove_name(struct removal *m)
+static int remove_name(struct removal *m) REQUIRES(m->dir->lock, m->inode->lock)
 {
 	struct inode_table *t = &m->u->inodes;
 	struct name *n = NULL;
@@ -132,17 +145,14 @@ static int remove_name(struct removal *m)
 	r = fdcache_get(m->u, m->dir, LAYER_TOP, &m->ref.d);
 	if (r < 0)
 		return r;
-	if (m->inode) {
-		rwlock_take_read(&t->lock);
-		n = name_find(t, m->dir->slot, m->name);
-		rwlock_drop_read(&t->lock);
-		r = change_keep(m->u, m->inode, n, &kept);
-	}
+	rwlock_take_read(&t->lock);
+	n = name_find(t, m->dir->slot, m->name);
+	rwlock_drop_read(&t->lock);
+	r = change_keep(m->u, m->inode, n, &kept);
 	if (r >= 0)
 		r = remove_object(m);
 	if (r < 0) {
-		if (m->inode)
-			change_unkeep(m->inode, kept);
+		change_unkeep(m->inode, kept);
 		return r;
 	}
 	rwlock_take_write(&t->lock);
@@ -161,18 +171,49 @@ static void dir_gone(struct unionfs *u, struct inode *inode)
 	fdcache_forget(&u->fds, inode->slot);
 }
 
-static int check_unlink(struct removal *m)
+/*
+ * A lower file of several names is taken up before one of them goes: its number of
+ * links is kept with the copy.
+ */
+static bool must_rise(struct removal *m)
 {
-	if (m->f.type == DT_DIR)
-		return -EISDIR;
-	m->inode = change_hold_named(m->u, m->dir, m->name);
-	return 0;
+	return m->f.layer != LAYER_TOP && m->f.stx.stx_nlink > 1 &&
+	       workdir_index_fd(m->u->work) >= 0;
 }
 
-/* The inode's lock is only there to take if the inode is. */
-int change_unlink(struct unionfs *u, struct inode *dir, const char *name)
-	NO_THREAD_SAFETY_ANALYSIS;
-int change_unlink(struct unionfs *u, struct inode *dir, const char *name)
+static int unlink_once(struct removal *m, const struct call *call)
+{
+	struct inode *dir = m->dir;
+	bool rises;
+	int r;
+
+	lock_take(&dir->lock);
+	r = lookup_child(m->u, dir, m->name, &m->f, &m->inode);
+	if (r >= 0 && inode_is_dir(m->inode))
+		r = -EISDIR;
+	rises = r >= 0 && must_rise(m);
+	if (r >= 0 && !rises) {
+		lock_take(&m->inode->lock);
+		r = remove_name(m);
+		if (r >= 0)
+			change_drop_index(m->u, m->inode);
+		lock_drop(&m->inode->lock);
+	}
+	lock_drop(&dir->lock);
+	if (rises) {
+		r = up_name(m->u, call, m->dir, m->name, m->inode);
+		r = r < 0 ? r : -EAGAIN;
+	}
+	cleanup_dirfd_(&m->ref);
+	m->ref.d = NULL;
+	if (m->inode)
+		inode_forget(&m->u->inodes, inode_node_id(m->inode), 1);
+	m->inode = NULL;
+	return r;
+}
+
+int change_unlink(struct unionfs *u, const struct call *call, struct inode *dir,
+		  const char *name)
 {
 	struct removal m = { .u = u, .dir = dir, .name = name,
 			     .ref.cache = &u->fds };
@@ -180,22 +221,9 @@ int change_unlink(struct unionfs *u, struct inode *dir, const char *name)
 
 	if (r < 0)
 		return r;
-	lock_take(&dir->lock);
-	r = dir_find(u, dir, name, &m.f);
-	if (r >= 0 && !m.f.is_visible)
-		r = -ENOENT;
-	if (r >= 0)
-		r = check_unlink(&m);
-	if (r >= 0 && m.inode)
-		lock_take(&m.inode->lock);
-	if (r >= 0)
-		r = remove_name(&m);
-	if (m.inode)
-		lock_drop(&m.inode->lock);
-	lock_drop(&dir->lock);
-	cleanup_dirfd_(&m.ref);
-	if (m.inode)
-		inode_put(&u->inodes, m.inode);
+	do {
+		r = unlink_once(&m, call);
+	} while (r == -EAGAIN);
 	return r;
 }
 

@@ -76,10 +76,27 @@ static int lift(struct rename *r, struct side *s)
 	e = side_find(r, s);
 	lock_drop(&s->dir->lock);
 	if (e >= 0)
-		e = s->inode ? up_object(r->u, r->call, s->inode, UP_ATTRS)
+		e = s->inode ? up_name(r->u, r->call, s->dir, s->name, s->inode)
 			     : -ENOENT;
 	side_done(r, s);
 	return e;
+}
+
+/* See change_unlink(): a name of several goes. */
+static bool must_rise(struct rename *r, struct side *s)
+{
+	bool rises;
+	int e;
+
+	if (workdir_index_fd(r->u->work) < 0)
+		return false;
+	lock_take(&s->dir->lock);
+	e = side_find(r, s);
+	lock_drop(&s->dir->lock);
+	rises = e >= 0 && s->inode && !inode_is_dir(s->inode) &&
+		s->f.layer != LAYER_TOP && s->f.stx.stx_nlink > 1;
+	side_done(r, s);
+	return rises;
 }
 
 static bool is_below(struct inode_table *t, const struct inode *inode,
@@ -235,10 +252,13 @@ static int prepare(struct rename *r, struct side *s, const struct side *other)
 		else if (e >= 0 && other->f.is_below)
 			e = opaque_set(r->u->ns, s->ref.d->fd, s->name);
 	} else if (inode->type == DT_REG) {
+		/* A name will not do where others share the redirect. */
 		e = data_is_metacopy(r->u, inode);
 		if (e > 0)
 			e = change_redirect(r->u, s->dir, s->ref.d->fd, s->name,
-					    inode, s->dir == other->dir);
+					    inode,
+					    s->dir == other->dir &&
+						    s->f.stx.stx_nlink < 2);
 	}
 	return e < 0 ? e : 0;
 }
@@ -371,9 +391,10 @@ static int rename_locked(struct rename *r)
 	bool replaces = r->to.inode && !r->is_exchange;
 	int e = 0;
 
-	if (r->from.inode->layer != LAYER_TOP ||
-	    (r->is_exchange && r->to.inode->layer != LAYER_TOP))
-		return -EAGAIN;		/* not the ones that were copied up */
+	/* Not what was copied up? */
+	if (r->from.f.layer != LAYER_TOP ||
+	    (r->is_exchange && r->to.f.layer != LAYER_TOP))
+		return -EAGAIN;
 	if (r->to.inode == r->from.inode)
 		return r->no_replace ? -EEXIST : 0;
 
@@ -401,6 +422,8 @@ static int rename_locked(struct rename *r)
 	show_results(r);
 	if (replaces)
 		target_gone(r);
+	if (replaces && !inode_is_dir(r->to.inode))
+		change_drop_index(r->u, r->to.inode);
 	return 0;
 }
 
@@ -434,7 +457,7 @@ static int attempt(struct rename *r)
 {
 	int e = lift(r, &r->from);
 
-	if (e >= 0 && r->is_exchange)
+	if (e >= 0 && (r->is_exchange || must_rise(r, &r->to)))
 		e = lift(r, &r->to);
 	if (e < 0)
 		return e;

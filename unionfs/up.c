@@ -13,12 +13,11 @@
 #include "unionfs/copy_up.h"
 #include "unionfs/data.h"
 #include "unionfs/dir.h"
+#include "unionfs/index.h"
 #include "unionfs/union.h"
 #include "unionfs/up_impl.h"
 #include "unionfs/where.h"
 
-/* Files of up to this many bytes are copied whole where attributes would do. */
-#define WHOLE_BYTES (16 * 1024)
 /* Copies of more than this many bytes are not made by a thread others wait for. */
 #define LONG_BYTES  (1024 * 1024)
 
@@ -90,7 +89,7 @@ static int publish_locked(struct unionfs *u, struct inode *parent,
 static enum copy_up_data kind_of_copy(struct unionfs *u, const struct statx *stx,
 				      enum up_need need)
 {
-	bool can_metacopy = u->options->metacopy && stx->stx_size > WHOLE_BYTES &&
+	bool can_metacopy = u->options->metacopy &&
 			    layer_traits(u->layers[LAYER_TOP])->has_xattrs;
 
 	if (need == UP_EMPTY)
@@ -110,7 +109,24 @@ struct ascent {
 	struct where from;
 	struct staged staged;
 	int data_fd;
+	struct origin origin;	/* with several names: to enter the copy in the index */
+	unsigned lower_nlink;
+	struct inode *dir;	/* with .text: the name to come up by, if it can */
+	const char *text;
 };
+
+/* The name that the copy is published by. */
+static struct name *name_wanted(const struct ascent *a)
+	REQUIRES_SHARED(a->u->inodes.lock)
+{
+	struct name *name = NULL;
+
+	if (a->dir)
+		name = name_find(&a->u->inodes, a->dir->slot, a->text);
+	if (name && name->inode == a->inode->slot)
+		return name;
+	return name_live(a->inode, a->inode->layer);
+}
 
 /*
  * Decide on the copy, and keep others from making one too. The lower name stays
@@ -127,7 +143,7 @@ static int begin(struct ascent *a, enum up_need need)
 		return 1;		/* another was quicker */
 	r = where_find(a->u, inode, &a->from);
 	if (r >= 0)
-		r = stat_at(a->from.dir_fd, a->from.name, &stx);
+		r = stat_in(a->u, inode->layer, a->from.dir_fd, a->from.name, &stx);
 	if (r < 0)
 		return r;
 
@@ -138,10 +154,18 @@ static int begin(struct ascent *a, enum up_need need)
 		.from_name = a->from.name,
 		.data_fd = -1,
 		.data = kind_of_copy(a->u, &stx, need),
-		.with_origin = inode->type == DT_DIR || stx.stx_nlink == 1,
+		.with_origin = stx.stx_nlink == 1,
 		.is_cancelled = a->call ? a->call->is_cancelled : NULL,
 		.cancel_arg = a->call ? a->call->arg : NULL,
 	};
+	if (stx.stx_nlink > 1 && workdir_index_fd(a->u->work) >= 0) {
+		r = origin_of(a->copy.from, a->from.dir_fd, a->from.name,
+			      &a->origin);
+		if (r < 0)
+			return r;
+		a->copy.with_origin = a->origin.length > 0;
+		a->lower_nlink = stx.stx_nlink;
+	}
 	if (inode->type == DT_REG) {
 		r = up_source(a->u, inode, &a->copy, &a->data_fd);
 		if (r < 0)
@@ -175,15 +199,14 @@ void up_end(struct unionfs *u, struct inode *inode)
  * The directory of a name that shows the inode, held and with an upper part; NULL
  * in *@ret if no name does.
  */
-static int parent_take(struct unionfs *u, struct inode *inode, unsigned layer,
-		       struct inode **ret)
+static int parent_take(const struct ascent *a, struct inode **ret)
 {
-	struct inode_table *t = &u->inodes;
+	struct inode_table *t = &a->u->inodes;
 	struct name *name;
 	int r;
 
 	rwlock_take_write(&t->lock);
-	name = name_live(inode, layer);
+	name = name_wanted(a);
 	*ret = name ? inode_at(t, name->parent) : NULL;
 	if (*ret)
 		inode_hold(t, *ret);
@@ -191,7 +214,7 @@ static int parent_take(struct unionfs *u, struct inode *inode, unsigned layer,
 	if (!*ret)
 		return 0;
 
-	r = up_dir(u, *ret);
+	r = up_dir(a->u, *ret);
 	if (r < 0) {
 		inode_put(t, *ret);
 		*ret = NULL;
@@ -199,18 +222,46 @@ static int parent_take(struct unionfs *u, struct inode *inode, unsigned layer,
 	return r;
 }
 
+/* A file of several names is entered in the index first, so that the others find it. */
+static int publish_linked(struct ascent *a, struct inode *parent,
+			  struct name *name)
+	REQUIRES(parent->lock, a->inode->lock)
+{
+	struct inode_key lower = inode_real(a->inode);
+	struct inode_table *t = &a->u->inodes;
+	bool is_whole = a->copy.data != COPY_UP_METACOPY;
+	bool is_indexed = a->origin.length > 0;
+	int r = 0;
+
+	if (is_indexed) {
+		r = index_add(a->u->work, &a->staged, &a->origin, a->lower_nlink);
+		if (r < 0)
+			return r;
+	}
+	r = publish_locked(a->u, parent, name, a->inode, &a->staged, is_whole);
+	if (r < 0 && is_indexed)
+		(void)index_remove(a->u->work, &a->origin);	/* report r */
+	if (r < 0 || !is_indexed)
+		return r;
+	rwlock_write_scope(&t->lock);
+	a->inode->flags |= INODE_INDEXED;
+	inode_alias(t, a->inode, lower);
+	return 0;
+}
+
 /* 1 if the name has moved on meanwhile: try again. */
 static int publish_in(struct ascent *a, struct inode *parent)
 {
-	bool is_whole = a->copy.data != COPY_UP_METACOPY;
 	struct name *name;
 
 	lock_scope(&parent->lock);
 	lock_scope(&a->inode->lock);
-	name = name_live(a->inode, a->inode->layer);
+	rwlock_take_read(&a->u->inodes.lock);
+	name = name_wanted(a);
+	rwlock_drop_read(&a->u->inodes.lock);
 	if (!name || name->parent != parent->slot)
 		return 1;
-	return publish_locked(a->u, parent, name, a->inode, &a->staged, is_whole);
+	return publish_linked(a, parent, name);
 }
 
 static int publish_nameless(struct ascent *a)
@@ -235,7 +286,7 @@ static int publish(struct ascent *a)
 	int r;
 
 	do {
-		r = parent_take(a->u, a->inode, a->inode->layer, &parent);
+		r = parent_take(a, &parent);
 		if (r < 0)
 			return r;
 		r = parent ? publish_in(a, parent) : publish_nameless(a);
@@ -247,10 +298,12 @@ static int publish(struct ascent *a)
 
 /* Bring a lower object up. 0 also if another thread did, or is at it. */
 static int ascend(struct unionfs *u, const struct call *call,
-		  struct inode *inode, enum up_need need)
+		  struct inode *inode, enum up_need need, struct inode *dir,
+		  const char *text)
 {
 	struct ascent a = { .u = u, .call = call, .inode = inode,
-			    .from = WHERE_INIT, .data_fd = -1 };
+			    .from = WHERE_INIT, .data_fd = -1,
+			    .dir = dir, .text = text };
 	int r = begin(&a, need);
 
 	if (r == 0) {
@@ -270,6 +323,12 @@ static int ascend(struct unionfs *u, const struct call *call,
 
 int up_object(struct unionfs *u, const struct call *call, struct inode *inode,
 	      enum up_need need)
+{
+	return up_object_as(u, call, inode, need, NULL, NULL);
+}
+
+int up_object_as(struct unionfs *u, const struct call *call, struct inode *inode,
+		 enum up_need need, struct inode *dir, const char *name)
 {
 	if (union_is_read_only(u))
 		return -EROFS;
@@ -296,7 +355,7 @@ int up_object(struct unionfs *u, const struct call *call, struct inode *inode,
 		else if (is_upper)
 			r = up_fill(u, call, inode, need);
 		else
-			r = ascend(u, call, inode, need);
+			r = ascend(u, call, inode, need, dir, name);
 		if (r < 0)
 			return r;
 	}

@@ -11,6 +11,7 @@
 #include "common/errors.h"
 #include "unionfs/data.h"
 #include "unionfs/dir.h"
+#include "unionfs/index.h"
 #include "unionfs/metacopy.h"
 #include "unionfs/redirect.h"
 #include "unionfs/union.h"
@@ -77,11 +78,7 @@ static int drop_data(struct unionfs *u, struct inode *inode, int fd)
 {
 	int r = neg_errno(ftruncate(fd, 0));
 
-	if (r >= 0)
-		r = overlay_xattr_remove(u->ns, fd, "", OVERLAY_METACOPY);
-	if (r >= 0)
-		r = overlay_xattr_remove(u->ns, fd, "", OVERLAY_REDIRECT);
-	return r;
+	return r < 0 ? r : overlay_xattr_remove(u->ns, fd, "", OVERLAY_METACOPY);
 }
 
 /* Every reader of the lower data is done before anybody may write. */
@@ -158,6 +155,74 @@ static int link_object(const struct where *w, int dir_fd, const char *name)
 	return neg_errno(linkat(AT_FDCWD, path, dir_fd, name, AT_SYMLINK_FOLLOW));
 }
 
+/* Let a directory look as if nothing had been put into it. */
+static void put_times(int dir_fd, const struct statx *stx)
+{
+	const struct timespec times[2] = {
+		{ stx->stx_atime.tv_sec, stx->stx_atime.tv_nsec },
+		{ stx->stx_mtime.tv_sec, stx->stx_mtime.tv_nsec },
+	};
+
+	/* The change itself was made; that its time shows is no reason to fail. */
+	(void)utimensat(dir_fd, "", times, AT_EMPTY_PATH);
+}
+
+/* Under both locks: a lower name of what is up becomes an upper name of it. */
+static int link_locked(struct unionfs *u, struct inode *parent, struct name *name,
+		       struct inode *inode) REQUIRES(parent->lock, inode->lock)
+{
+	cleanup_dirfd struct dirfd_ref ref = { &u->fds, NULL };
+	cleanup_where struct where w = WHERE_INIT;
+	struct origin origin;
+	struct statx stx;
+	int r = fdcache_get(u, parent, LAYER_TOP, &ref.d);
+
+	if (r >= 0 && inode_has(inode, INODE_INDEXED)) {
+		r = where_origin(u, inode, &origin);
+		if (r >= 0)
+			r = index_link(u->work, &origin, ref.d->fd, name->text);
+	} else if (r >= 0) {
+		r = stat_at(ref.d->fd, "", &stx);
+		if (r >= 0)
+			r = where_find(u, inode, &w);
+		if (r >= 0)
+			r = link_object(&w, ref.d->fd, name->text);
+		if (r >= 0)
+			put_times(ref.d->fd, &stx);
+	}
+	if (r >= 0 && inode_has(inode, INODE_INDEXED) && !parent->dir->is_impure) {
+		r = overlay_xattr_add(u->ns, ref.d->fd, "", OVERLAY_IMPURE, "y", 1);
+		parent->dir->is_impure = true;
+	}
+	if (r < 0)
+		return r;
+	up_entry(u, parent, name->text);
+	rwlock_write_scope(&u->inodes.lock);
+	name->layer = LAYER_TOP;
+	return 0;
+}
+
+int up_name(struct unionfs *u, const struct call *call, struct inode *dir,
+	    const char *text, struct inode *inode)
+{
+	struct name *name;
+	int r = up_object_as(u, call, inode, UP_ATTRS, dir, text);
+
+	if (r >= 0)
+		r = up_dir(u, dir);
+	if (r < 0 || inode_is_dir(inode))
+		return r;
+	lock_scope(&dir->lock);
+	lock_scope(&inode->lock);
+	rwlock_take_read(&u->inodes.lock);
+	name = name_find(&u->inodes, dir->slot, text);
+	rwlock_drop_read(&u->inodes.lock);
+	if (!name || name->inode != inode->slot || name->layer == LAYER_TOP ||
+	    inode->layer != LAYER_TOP)
+		return 0;
+	return link_locked(u, dir, name, inode);
+}
+
 static struct name *name_below(const struct inode *inode)
 {
 	struct name *n = inode->names;
@@ -170,43 +235,14 @@ static struct name *name_below(const struct inode *inode)
 /* Link one more name to the copy; 1 if the name is not there any more. */
 static int link_name(struct unionfs *u, struct inode *parent, struct inode *inode)
 {
-	cleanup_dirfd struct dirfd_ref ref = { &u->fds, NULL };
-	cleanup_where struct where w = WHERE_INIT;
 	struct name *name;
-	struct statx stx;
-	int r;
 
 	lock_scope(&parent->lock);
 	lock_scope(&inode->lock);
 	name = name_below(inode);
 	if (!name || name->parent != parent->slot)
 		return 1;
-	r = fdcache_get(u, parent, LAYER_TOP, &ref.d);
-	if (r >= 0)
-		r = stat_at(ref.d->fd, "", &stx);
-	if (r >= 0)
-		r = where_find(u, inode, &w);
-	if (r >= 0)
-		r = link_object(&w, ref.d->fd, name->text);
-	if (r < 0)
-		return r;
-
-	up_put_times(ref.d->fd, &stx);
-	up_entry(u, parent, name->text);
-	rwlock_write_scope(&u->inodes.lock);
-	name->layer = LAYER_TOP;
-	return 0;
-}
-
-void up_put_times(int dir_fd, const struct statx *stx)
-{
-	const struct timespec times[2] = {
-		{ stx->stx_atime.tv_sec, stx->stx_atime.tv_nsec },
-		{ stx->stx_mtime.tv_sec, stx->stx_mtime.tv_nsec },
-	};
-
-	/* The change itself was made; that its time shows is no reason to fail. */
-	(void)utimensat(dir_fd, "", times, AT_EMPTY_PATH);
+	return link_locked(u, parent, name, inode);
 }
 
 int up_other_names(struct unionfs *u, struct inode *inode)
@@ -220,7 +256,8 @@ int up_other_names(struct unionfs *u, struct inode *inode)
 
 		rwlock_take_write(&t->lock);
 		name = name_below(inode);
-		if (inode->layer == LAYER_TOP && name) {
+		if (inode->layer == LAYER_TOP && name &&
+		    !inode_has(inode, INODE_INDEXED)) {
 			parent = inode_at(t, name->parent);
 			inode_hold(t, parent);
 		}

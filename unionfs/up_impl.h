@@ -20,6 +20,10 @@ void up_entry(struct unionfs *u, struct inode *dir, const char *name)
 int up_source(struct unionfs *u, struct inode *inode, struct copy_up *copy,
 	      int *ret_fd) REQUIRES(inode->lock);
 
+/** up_object_as() - up_object(), by this name if the inode has it */
+int up_object_as(struct unionfs *u, const struct call *call, struct inode *inode,
+		 enum up_need need, struct inode *dir, const char *name);
+
 /** up_fill() - bring up the data of a metacopy in the upper, or drop it */
 int up_fill(struct unionfs *u, const struct call *call, struct inode *inode,
 	    enum up_need need);
@@ -32,6 +36,3 @@ void up_wait(struct unionfs *u, struct inode *inode);
 
 /** up_end() - INODE_COPYING goes away */
 void up_end(struct unionfs *u, struct inode *inode);
-
-/** up_put_times() - let a directory look as if nothing had been put into it */
-void up_put_times(int dir_fd, const struct statx *stx);

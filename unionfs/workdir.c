@@ -6,9 +6,11 @@
 #include <fcntl.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
@@ -18,6 +20,7 @@
 
 #define WORK_NAME  "work"
 #define INDEX_NAME "index"
+#define LOCK_SECONDS 8		/* what a union that ends may take */
 
 struct workdir {
 	struct layer *upper;	/* lent */
@@ -198,12 +201,43 @@ static int check_apart(int upper_fd, int parent_fd)
 	return r > 0 ? -EINVAL : r;
 }
 
-/* Where directories cannot be locked (some network filesystems), go without. */
+static void on_alarm(int number)
+{
+	(void)number;		/* it is only there to interrupt flock(2) */
+}
+
+/* flock(2) that gives up after a while, with EINTR. No other thread runs yet. */
+static int lock_in_time(int fd)
+{
+	/* Again and again, for the first might come before flock() waits. */
+	const struct itimerval limit = { .it_value.tv_sec = LOCK_SECONDS,
+					 .it_interval.tv_usec = 100000 };
+	const struct itimerval none = { 0 };
+	const struct sigaction act = { .sa_handler = on_alarm };
+	struct sigaction before;
+	int r;
+
+	if (sigaction(SIGALRM, &act, &before) < 0)
+		return -errno;
+	(void)setitimer(ITIMER_REAL, &limit, NULL);
+	r = neg_errno(flock(fd, LOCK_EX));
+	(void)setitimer(ITIMER_REAL, &none, NULL);
+	(void)sigaction(SIGALRM, &before, NULL);
+	return r;
+}
+
+/*
+ * umount(2) returns before the daemon has ended: who mounts at once again waits
+ * for that. Where directories cannot be locked (some network filesystems), go
+ * without.
+ */
 static int lock_dir(int fd)
 {
 	if (flock(fd, LOCK_EX | LOCK_NB) == 0)
 		return 0;
-	return errno == EWOULDBLOCK ? -EBUSY : 0;
+	if (errno != EWOULDBLOCK)
+		return 0;
+	return lock_in_time(fd) == -EINTR ? -EBUSY : 0;
 }
 
 static int open_dir(int dir_fd, const char *name)
