@@ -14,6 +14,7 @@ struct globals {
 	bool systemd_cgroup;
 	char *cgroup_manager;
 	char *ignored;
+	char **argv;		/* of main() */
 	char *title;		/* the words of our command line, one after the other */
 	size_t title_size;
 };
