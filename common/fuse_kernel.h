@@ -81,6 +81,8 @@ struct fusek_open_out {
 
 enum {
 	FUSEK_OP_SETATTR = 4,
+	FUSEK_OP_CREATE = 35,
+	FUSEK_OP_TMPFILE = 51,
 	FUSEK_OP_WRITE = 16,
 	FUSEK_OP_INIT = 26,
 	FUSEK_NOTIFY_RESEND = 7,

@@ -17,6 +17,10 @@
 #include "common/log.h"
 #include "common/session.h"
 
+#ifndef STATX_MNT_ID_UNIQUE
+#define STATX_MNT_ID_UNIQUE 0x4000U	/* Linux 6.8 */
+#endif
+
 /* Words of -o that are flags of mount(2). */
 static const struct mount_flag {
 	const char *name;
@@ -276,16 +280,18 @@ static int mount_with_help(const struct session_config *config,
 	return r;
 }
 
-/* The device number of the mount, without asking the worker: it may be busy,
- * dead, or not have answered INIT yet. */
-static int read_device(const struct mountpoint *m, dev_t *ret_device)
+/* What is mounted there, without asking the worker: it may be busy, dead, or
+ * not have answered INIT yet. */
+static int identify(struct mountpoint *m)
 {
 	struct statx stx;
 
-	if (statx(AT_FDCWD, m->path, AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT, 0,
-		  &stx) < 0)
+	if (statx(AT_FDCWD, m->path, AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT,
+		  STATX_MNT_ID | STATX_MNT_ID_UNIQUE, &stx) < 0)
 		return -errno;
-	*ret_device = makedev(stx.stx_dev_major, stx.stx_dev_minor);
+	m->device = makedev(stx.stx_dev_major, stx.stx_dev_minor);
+	m->mount_id = stx.stx_mask & (STATX_MNT_ID | STATX_MNT_ID_UNIQUE)
+			      ? stx.stx_mnt_id : 0;
 	return 0;
 }
 
@@ -326,15 +332,15 @@ int mount_fuse(const struct session_config *config, struct mountpoint *ret_mount
 		r = mount_with_help(config, ret_mount, ret_device_fd);
 	if (r < 0)
 		return r;
-	return read_device(ret_mount, &ret_mount->device);
+	return identify(ret_mount);
 }
 
 bool mount_is_there(const struct mountpoint *m)
 {
-	dev_t device;
+	struct mountpoint now = *m;
 
-	return m->path[0] && read_device(m, &device) == 0 &&
-	       device == m->device;
+	return m->path[0] && identify(&now) == 0 && now.device == m->device &&
+	       now.mount_id == m->mount_id;
 }
 
 static void sync_mount(const struct mountpoint *m)

@@ -8,6 +8,7 @@
 
 #include <limits.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 struct session_config;
@@ -15,6 +16,7 @@ struct session_config;
 struct mountpoint {
 	char path[PATH_MAX];	/* absolute, without symlinks */
 	dev_t device;		/* of what we mounted there */
+	uint64_t mount_id;	/* device numbers are given out again, at once */
 	bool helped;		/* by fusermount3, so it must unmount as well */
 };
 

@@ -83,7 +83,9 @@ static bool is_offered(const struct session *s, const struct feature *f)
 void negotiate_begin(struct session *s, struct fuse_conn_info *conn)
 {
 	s->conn = conn;
-	s->wanted = FUSEK_HAS_RESEND & s->record->offered;
+	s->wanted = 0;
+	if (!s->config->no_resend)
+		s->wanted = FUSEK_HAS_RESEND & s->record->offered;
 	s->stack_depth = 1;
 
 	conn->max_read = s->config->max_read_bytes;
@@ -112,6 +114,8 @@ void negotiate_end(struct session *s, struct fuse_conn_info *conn)
 
 static bool is_possible(const struct session *s, enum session_feature feature)
 {
+	if (feature == SESSION_RESEND)
+		return !s->config->no_resend;
 	/* The kernel refuses these pairs, or even the whole connection. */
 	if (feature == SESSION_PASSTHROUGH)
 		return !(s->conn->want & FUSE_CAP_WRITEBACK_CACHE);

@@ -2,6 +2,7 @@
 #include "config.h"
 #include "common/session.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -66,6 +67,19 @@ static void release(struct session *s)
 			close(fds[i]);
 }
 
+/* Closed ones would be taken by descriptors of ours, and then be given back as
+ * if they were the terminal. */
+static void fill_stdio(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
+}
+
 static int run_holder(struct session *s)
 {
 	sigset_t all, before;
@@ -122,6 +136,7 @@ int session_run(const struct session_config *config,
 	};
 	enum handover_mode mode;
 
+	fill_stdio();
 	c.foreground |= c.debug;
 	mode = handover_find(&s);
 	return mode == HANDOVER_NONE ? run_holder(&s) :

@@ -35,6 +35,8 @@ enum session_feature {
 	SESSION_FEATURE_COUNT,
 };
 
+enum { SESSION_INHERIT_FDS = 4 };
+
 struct session_config {
 	const char *fsname;	   /* first column of /proc/mounts */
 	const char *subtype;	   /* the type shown is "fuse.SUBTYPE" */
@@ -47,6 +49,10 @@ struct session_config {
 	unsigned threads;	   /* worker threads; 0: one per core, at least 2 */
 	unsigned max_read_bytes;   /* 0: the kernel's default */
 	size_t state_bytes;	   /* size of the state memfd; 0: none */
+	/* What session_handover_fd() finds, by its index; 0: none. Lent. */
+	int inherit_fds[SESSION_INHERIT_FDS];
+	bool no_resend;		   /* as on kernels before 6.9: what a dead worker
+				      had in hand fails with EIO */
 	int spin_us;		   /* wait this long for the next request without
 				      sleeping; 0: as measured best; < 0: never */
 	int watchdog_s;		   /* replace a worker that for this long answers
@@ -93,11 +99,19 @@ struct session_service {
 	int (*check)(struct session *s, void *context);
 };
 
+/*
+ * libfuse 3.14 knows no TMPFILE. Since it is a CREATE in all but the number, it
+ * comes as one with this name, which no other create can have.
+ */
+#define SESSION_TMPFILE_NAME "/"
+
 /**
  * session_run() - mount, serve until unmounted, clean up
  * @config:	lent during the call
  * @service:	the file system
  * @context:	handed to start()
+ *
+ * For a process without other threads: it is forked.
  *
  * Unless in the foreground the calling process is left behind: it returns from
  * here with 0 only after the mount answered, or with the error that kept it
@@ -120,6 +134,14 @@ int session_run(const struct session_config *config,
  * that it takes then is still held by the holder.
  */
 bool session_is_handover(void);
+
+/**
+ * session_handover_fd() - what the older version put into inherit_fds[@index]
+ *
+ * For a listening socket, for instance. Valid before session_run(), if
+ * session_is_handover(). Return: the descriptor, owned by the caller; -ENOENT.
+ */
+int session_handover_fd(unsigned index);
 
 /**
  * session_want() - ask the kernel for a feature; only inside init()
@@ -210,7 +232,8 @@ void session_drop_fd(struct session *s, int place);
 
 /**
  * session_upgrade() - have the program that is installed now serve a mount
- * @mountpoint:	of this program; NULL: all of @subtype that we may upgrade
+ * @mountpoint:	of one mount; NULL: all of @subtype
+ * @subtype:	as in session_config
  *
  * The worker of the running version answers what it has in hand, then the new
  * version takes over. If it cannot, the running one goes on. Says what was done.

@@ -38,7 +38,8 @@ static void set_timer(struct holder *h, int seconds)
 void upgrade_init(struct holder *h)
 {
 	struct sockaddr_un address;
-	socklen_t length = upgrade_address(h->s->mount.device, &address);
+	socklen_t length = upgrade_address(h->s->config->subtype,
+					   h->s->mount.device, &address);
 	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
 	if (fd >= 0 && bind(fd, (struct sockaddr *)&address, length) == 0 &&

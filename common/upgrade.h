@@ -10,7 +10,8 @@
 #define UPGRADE_OK "ok"
 
 /** upgrade_address() - the abstract socket of a mount. Return: its length */
-socklen_t upgrade_address(dev_t device, struct sockaddr_un *ret_address);
+socklen_t upgrade_address(const char *subtype, dev_t device,
+			  struct sockaddr_un *ret_address);
 
 /** upgrade_receive_fd() - the descriptor that comes with one byte. Return: it,
  *	or -errno */

@@ -21,14 +21,16 @@ union fd_control {
 	char space[CMSG_SPACE(sizeof(int))];
 };
 
-socklen_t upgrade_address(dev_t device, struct sockaddr_un *ret_address)
+socklen_t upgrade_address(const char *subtype, dev_t device,
+			  struct sockaddr_un *ret_address)
 {
 	int n;
 
 	memset(ret_address, 0, sizeof(*ret_address));
 	ret_address->sun_family = AF_UNIX;
 	n = snprintf(ret_address->sun_path + 1, sizeof(ret_address->sun_path) - 1,
-		     "nacre/mount/%u:%u", major(device), minor(device));
+		     "nacre/mount/%s/%u:%u", subtype, major(device),
+		     minor(device));
 	return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)n);
 }
 
@@ -85,10 +87,10 @@ static bool is_trusted(int socket_fd)
 }
 
 /* Return: 0 with an answer; -errno. */
-static int ask(dev_t device, char *answer, size_t size)
+static int ask(const char *subtype, dev_t device, char *answer, size_t size)
 {
 	struct sockaddr_un address;
-	socklen_t length = upgrade_address(device, &address);
+	socklen_t length = upgrade_address(subtype, device, &address);
 	cleanup_fd int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 	ssize_t n;
 	int r;
@@ -107,7 +109,7 @@ static int ask(dev_t device, char *answer, size_t size)
 	return n ? 0 : -EPERM;	/* closed without a word: not for us */
 }
 
-static int upgrade_one(const char *mountpoint)
+static int upgrade_one(const char *mountpoint, const char *subtype)
 {
 	struct statx stx;
 	char answer[128];
@@ -119,7 +121,7 @@ static int upgrade_one(const char *mountpoint)
 			  mountpoint, strerror(errno));
 		return 1;
 	}
-	r = ask(makedev(stx.stx_dev_major, stx.stx_dev_minor), answer,
+	r = ask(subtype, makedev(stx.stx_dev_major, stx.stx_dev_minor), answer,
 		sizeof(answer));
 	if (r == -ECONNREFUSED) {
 		log_error("'%s' is not a mount that can be upgraded\nName the mountpoint of one that runs here; findmnt shows them.",
@@ -148,7 +150,7 @@ int session_upgrade(const char *mountpoint, const char *subtype)
 	int status = 0;
 
 	if (mountpoint)
-		return upgrade_one(mountpoint);
+		return upgrade_one(mountpoint, subtype);
 
 	snprintf(type, sizeof(type), "fuse.%s", subtype);
 	mounts = setmntent("/proc/self/mounts", "re");
@@ -159,6 +161,6 @@ int session_upgrade(const char *mountpoint, const char *subtype)
 	}
 	while ((m = getmntent(mounts)))
 		if (strcmp(m->mnt_type, type) == 0)
-			status |= upgrade_one(m->mnt_dir);
+			status |= upgrade_one(m->mnt_dir, subtype);
 	return status;
 }

@@ -2,10 +2,10 @@
 /*
  * common/worker.c - the process that serves requests
  *
- * How it works. libfuse decodes requests and encodes replies; receiving,
- * sending, threads and the end are ours. The main thread negotiates alone, and
- * becomes one of the serving threads afterwards. Everything that leaves goes
- * through send_reply(), everything that comes through receive.c.
+ * How it works. libfuse decodes requests and encodes replies; receiving
+ * (receive.c), the way through (request.c), threads and the end are ours. The
+ * main thread negotiates alone, and becomes one of the serving threads
+ * afterwards.
  */
 #include "config.h"
 
@@ -17,16 +17,14 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
-#include <sys/uio.h>
 
 #include "common/crash.h"
 #include "common/errors.h"
-#include "common/fuse_kernel.h"
 #include "common/keep.h"
 #include "common/log.h"
 #include "common/negotiate.h"
 #include "common/ready.h"
-#include "common/session_impl.h"
+#include "common/request.h"
 
 enum {
 	EXIT_GONE = 0,		/* the mount is gone */
@@ -36,123 +34,8 @@ enum {
 	SPIN_DEFAULT_US = 30,
 };
 
-/*
- * libfuse hands its hooks the file system's userdata and nothing of ours. A
- * process serves one mount, so these may stand outside of any structure.
- */
+/* libfuse's log function is given nothing of ours. */
 static struct session *serving;
-static pthread_key_t slot_key;
-static _Thread_local struct record_slot *thread_slot;
-static _Thread_local bool thread_resent;
-static _Thread_local const struct fusek_in_header *thread_request;
-static _Thread_local struct fusek_open_out thread_open_extra;
-
-static void give_slot(void *slot)
-{
-	record_slot_give(slot);
-}
-
-/* Also for threads of the file system that only reply. */
-static struct record_slot *my_slot(void)
-{
-	if (!thread_slot) {
-		thread_slot = record_slot_take(serving->record);
-		(void)pthread_setspecific(slot_key, thread_slot);
-	}
-	return thread_slot;
-}
-
-bool session_is_resent(const struct session *s)
-{
-	return thread_resent;
-}
-
-void session_extend_open(struct session *s, uint32_t open_flags,
-			 int32_t backing_id)
-{
-	thread_open_extra.open_flags = open_flags;
-	thread_open_extra.backing_id = backing_id;
-}
-
-/* The replies to OPEN and CREATE both end in a fusek_open_out. */
-static void extend_open(struct iovec *iov, int count)
-{
-	const struct fusek_out_header *header = iov[0].iov_base;
-	struct iovec *last = &iov[count - 1];
-	struct fusek_open_out *out;
-
-	if (!header->error && count > 1 && last->iov_len >= sizeof(*out)) {
-		out = (void *)((char *)last->iov_base + last->iov_len -
-			       sizeof(*out));
-		out->open_flags |= thread_open_extra.open_flags;
-		out->backing_id = thread_open_extra.backing_id;
-	}
-	memset(&thread_open_extra, 0, sizeof(thread_open_extra));
-}
-
-static bool answers_init(const struct fusek_out_header *out)
-{
-	const struct fusek_in_header *init = (const void *)serving->record->init;
-
-	return serving->record->init_bytes && out->unique == init->unique;
-}
-
-static ssize_t answer_init(int fd, struct iovec *iov, int count)
-{
-	negotiate_reply(serving, iov, count);
-	if (session_generation(serving) > 0)	/* the kernel had it long ago */
-		return ((struct fusek_out_header *)iov[0].iov_base)->len;
-	return writev(fd, iov, count);
-}
-
-static ssize_t send_reply(int fd, struct iovec *iov, int count, void *userdata)
-{
-	const struct fusek_out_header *out = iov[0].iov_base;
-	struct record_slot *slot;
-	ssize_t n;
-
-	if (out->unique == 0)		/* a notification */
-		return writev(fd, iov, count);
-	if (answers_init(out))
-		return answer_init(fd, iov, count);
-
-	if (thread_open_extra.open_flags)
-		extend_open(iov, count);
-	slot = my_slot();
-	record_decide(slot, iov, count);
-	n = writev(fd, iov, count);
-	record_sent(slot);
-	return n;
-}
-
-static ssize_t receive(int fd, void *buf, size_t size, void *userdata)
-{
-	return receive_read(&serving->receive, buf, size);
-}
-
-/* Only large replies to READ: the kernel may ask for those as often as it likes,
- * so they are not recorded. */
-static ssize_t splice_reply(int from, off_t *from_at, int to, off_t *to_at,
-			    size_t bytes, unsigned flags, void *userdata)
-{
-	ssize_t n = splice(from, from_at, to, to_at, bytes, flags);
-
-	record_sent(my_slot());
-	return n;
-}
-
-static ssize_t splice_request(int from, off_t *from_at, int to, off_t *to_at,
-			      size_t bytes, unsigned flags, void *userdata)
-{
-	return receive_splice(&serving->receive, to, bytes, flags);
-}
-
-static const struct fuse_custom_io hooks = {
-	.writev = send_reply,
-	.read = receive,
-	.splice_receive = splice_request,
-	.splice_send = splice_reply,
-};
 
 /* From libfuse's own messages to ours. */
 __attribute__((format(printf, 2, 0)))
@@ -204,93 +87,11 @@ static struct fuse_session *make_fuse(struct session *s, void *userdata)
 		fuse = fuse_session_new(&args, &ops, sizeof(ops), userdata);
 	fuse_opt_free_args(&args);
 
-	if (fuse && fuse_session_custom_io(fuse, &hooks, s->device_fd) < 0) {
+	if (fuse && fuse_session_custom_io(fuse, &request_hooks, s->device_fd) < 0) {
 		fuse_session_destroy(fuse);
 		fuse = NULL;
 	}
 	return fuse;
-}
-
-static void send_raw(struct session *s, const void *data, size_t bytes)
-{
-	/* ENOENT: the kernel has the answer already, or its asker gave up. */
-	if (write(s->device_fd, data, bytes) < 0 && errno != ENOENT)
-		log_warn("cannot write to the FUSE device: %s\nGoing on.",
-			 strerror(errno));
-}
-
-static void send_error(struct session *s, uint64_t unique, int error)
-{
-	struct fusek_out_header out = {
-		.len = sizeof(out), .error = -error, .unique = unique,
-	};
-
-	send_raw(s, &out, sizeof(out));
-}
-
-bool session_request_drops_privileges(void)
-{
-	const struct fusek_in_header *in = thread_request;
-	const void *body = in + 1;
-
-	if (in && in->opcode == FUSEK_OP_WRITE)
-		return ((const struct fusek_write_in *)body)->write_flags &
-		       FUSEK_WRITE_KILL_SUIDGID;
-	if (in && in->opcode == FUSEK_OP_SETATTR)
-		return ((const struct fusek_setattr_in *)body)->valid &
-		       FUSEK_FATTR_KILL_SUIDGID;
-	return true;
-}
-
-/* Answers from what a dead worker decided. */
-static void send_orphan(struct session *s, struct record_reply *reply,
-			uint64_t unique)
-{
-	struct fusek_out_header *out = (void *)reply->data;
-
-	out->unique = unique;	/* its resend bit is part of its name */
-	send_raw(s, reply->data, reply->bytes);
-	record_orphan_sent(reply);
-}
-
-/* Return: true if the request needs no more work. */
-static bool settle_resent(struct session *s, const struct fusek_in_header *in)
-{
-	struct record_reply *orphan = record_orphan(s->record, in->unique);
-
-	if (orphan) {
-		send_orphan(s, orphan, in->unique);
-		record_sent(my_slot());
-		return true;
-	}
-	if (record_is_poison(s->record, in->unique)) {
-		log_error("a request of kind %u crashed %d workers\nIt is answered with an I/O error; please report the crashes.",
-			  in->opcode, RECORD_CRASHES_ALLOWED);
-		send_error(s, in->unique, EIO);
-		return true;
-	}
-	return false;
-}
-
-static void work_on(struct session *s, const struct fuse_buf *buf)
-{
-	struct record_slot *slot = my_slot();
-	const struct fusek_in_header *in = buf->mem;
-
-	/* In a pipe are only large writes, which may be repeated. */
-	if (buf->flags & FUSE_BUF_IS_FD) {
-		record_begin(slot, 0, FUSEK_OP_WRITE);
-		fuse_session_process_buf(s->fuse, buf);
-		return;
-	}
-
-	record_begin(slot, in->unique, in->opcode);
-	thread_resent = in->unique & FUSEK_UNIQUE_RESEND;
-	thread_request = in;
-	if (!thread_resent || !settle_resent(s, in))
-		fuse_session_process_buf(s->fuse, buf);
-	thread_request = NULL;
-	record_end(slot);
 }
 
 static bool is_stopping(const struct session *s)
@@ -308,7 +109,7 @@ static void *serve(void *session)
 	while (!fuse_session_exited(s->fuse) && !is_stopping(s)) {
 		r = fuse_session_receive_buf(s->fuse, &buf);
 		if (r > 0) {
-			work_on(s, &buf);
+			request_work_on(s, &buf);
 		} else if (r < 0 && r != -EINTR && r != -EAGAIN) {
 			log_error("cannot read from the FUSE device: %s\nAnother worker takes over.",
 				  strerror(-r));
@@ -398,27 +199,6 @@ static void announce(struct session *s)
 	(void)eventfd_write(s->serving_fd, 1);	/* fails only at 2^64 */
 }
 
-/* What the dead worker had in hand comes again, or must be answered now. */
-static void recover(struct session *s, const uint64_t *lost, unsigned count)
-{
-	struct fusek_out_header resend = {
-		.len = sizeof(resend), .error = FUSEK_NOTIFY_RESEND,
-	};
-
-	if (session_has(s, SESSION_RESEND)) {
-		send_raw(s, &resend, sizeof(resend));
-		return;
-	}
-	for (unsigned i = 0; i < count; i++) {
-		struct record_reply *orphan = record_orphan(s->record, lost[i]);
-
-		if (orphan)
-			send_orphan(s, orphan, lost[i]);
-		else
-			send_error(s, lost[i], EIO);
-	}
-}
-
 static int take_up(struct session *s)
 {
 	uint64_t lost[RECORD_SLOTS];
@@ -431,7 +211,7 @@ static int take_up(struct session *s)
 	count = record_adopt(s->record, lost);
 	r = negotiate_again(s);
 	if (r == 0)
-		recover(s, lost, count);
+		request_recover(s, lost, count);
 	return r;
 }
 
@@ -493,7 +273,7 @@ int session_work(struct session *s)
 	fuse_set_log_func(log_libfuse);
 	r = tie_to_holder(s);
 	if (r == 0)
-		r = -pthread_key_create(&slot_key, give_slot);
+		r = request_init(s);
 	crash_watch(s->crash_fd);
 	if (session_generation(s) > 0)
 		keep_adopt(s);

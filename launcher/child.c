@@ -312,6 +312,7 @@ static void __attribute__((noreturn)) run_command(struct child *c)
 		.plan = c->plan,
 		.channel = c->channel,
 		.console_fd = c->console_fd,
+		.preserve_fds = c->preserve_fds,
 		.warn = c,
 	};
 	int r = command_execute(&command, &f);

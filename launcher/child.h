@@ -34,6 +34,7 @@ struct child {
 	size_t title_size;
 	bool supervised;	/* die with the supervisor */
 	int channel;
+	unsigned preserve_fds;
 	int start_fd;		/* a listening socket: the start is the first to connect; -1 */
 	int null_fd;		/* the host's /dev/null, for masks */
 	int console_fd;		/* the terminal's slave; -1 */

@@ -8,6 +8,7 @@
 
 #include "common/log.h"
 #include "common/opt.h"
+#include "launcher/cmd_image.h"
 #include "launcher/fault.h"
 #include "launcher/json.h"
 #include "launcher/verbs.h"
@@ -24,7 +25,7 @@ static const struct opt global_rows[] = {
 	{ "log-level", 0, OPT_STRING, offsetof(struct globals, ignored), "LEVEL", NULL },
 	{ "criu", 0, OPT_STRING, offsetof(struct globals, ignored), "PATH", NULL },
 	{ "rootless", 0, OPT_STRING, offsetof(struct globals, ignored), "MODE", NULL },
-	{ "cgroup-manager", 0, OPT_STRING, offsetof(struct globals, ignored), "NAME", NULL },
+	{ "cgroup-manager", 0, OPT_STRING, offsetof(struct globals, cgroup_manager), "NAME", NULL },
 	{ "debug", 0, OPT_IGNORE, 0, NULL, NULL },
 	{ "help", 0, OPT_FLAG, offsetof(struct globals, help), NULL, "print this" },
 	{ "version", 'v', OPT_FLAG, offsetof(struct globals, version), NULL,
@@ -38,6 +39,15 @@ static const struct verb {
 	const char *help;
 } verbs[] = {
 	{ "run", verb_run, "run a command in a new container" },
+	{ "kill", verb_kill, "send a signal to a container" },
+	{ "create", verb_create, "make a container from an OCI bundle" },
+	{ "start", verb_start, "run the command of a container that was created" },
+	{ "state", verb_state, "print the state of a container as JSON" },
+	{ "delete", verb_delete, "remove a container" },
+	{ "rm", verb_delete, NULL },
+	{ "images", verb_images, "list the images" },
+	{ "import", verb_import, "bring in an image from a file or directory" },
+	{ "rmi", verb_rmi, "remove images" },
 };
 
 #define VERB_COUNT (sizeof(verbs) / sizeof(verbs[0]))
@@ -47,7 +57,8 @@ static void print_help(void)
 	puts("Usage: nacre [OPTION]... VERB [ARGUMENT]...\n"
 	     "Run containers with layered roots and their own /proc.\n\nVerbs:");
 	for (size_t i = 0; i < VERB_COUNT; i++)
-		printf("  %-12s %s\n", verbs[i].name, verbs[i].help);
+		if (verbs[i].help)
+			printf("  %-12s %s\n", verbs[i].name, verbs[i].help);
 	puts("\nOptions before the verb:");
 	opt_print_help(&global_table, "--", stdout);
 	puts("\nnacre VERB --help tells more.");

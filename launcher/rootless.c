@@ -167,6 +167,38 @@ int rootless_reenter(struct fault *f)
 	return r;
 }
 
+#define TTY_GROUP 5
+
+/* Whether our own user namespace has the group that terminals usually get. */
+static bool has_tty_group(void)
+{
+	cleanup_buf struct buf text = BUF_INIT;
+	unsigned inside, outside, count;
+	const char *p;
+
+	if (buf_read_file(&text, AT_FDCWD, "/proc/self/gid_map") < 0)
+		return true;
+	for (p = buf_text(&text); sscanf(p, "%u %u %u", &inside, &outside, &count) == 3;
+	     p = strchr(p, '\n') + 1)
+		if (TTY_GROUP >= inside && TTY_GROUP - inside < count)
+			return true;
+	return false;
+}
+
+/* A map of one id has no such group, and devpts takes none that is not mapped. */
+static int drop_tty_group(struct plan *p)
+{
+	for (size_t i = 0; i < p->mount_count; i++) {
+		struct plan_mount *m = &p->mounts[i];
+		char *gid = m->type && strcmp(m->type, "devpts") == 0 && m->data
+				    ? strstr(m->data, ",gid=5") : NULL;
+
+		if (gid)
+			memmove(gid, gid + 6, strlen(gid + 6) + 1);
+	}
+	return 0;
+}
+
 static int map_subordinate(struct plan *p)
 {
 	uint32_t start = SUBORDINATE_DEFAULT_START;
@@ -182,7 +214,7 @@ int rootless_adapt(struct plan *p, bool userns, struct fault *f)
 		p->views = false;
 		/* Nodes are bound from the host, and no one limits devices for us. */
 		p->limits.device_count = 0;
-		return 0;
+		return has_tty_group() ? 0 : drop_tty_group(p);
 	}
 	if (!userns)
 		return 0;

@@ -7,65 +7,18 @@
 #include <string.h>
 
 #include "common/cleanup.h"
-#include "common/lock.h"
 #include "procfs/clock.h"
-#include "procfs/process.h"
+#include "procfs/container_impl.h"
 
-#define MAGIC	   0x636f6e74u
-#define TEXT_BYTES 3328		/* all paths of a container */
-
+#define MAGIC	     0x636f6e74u
 #define KEPT_OPEN_NS (60 * NS_PER_S)	/* files of a container nobody reads */
-#define LOAD_READ_NS (1200 * NS_PER_S)	/* loads that nobody reads are not sampled */
-#define CLOCK_SETTLED_NS (10 * NS_PER_S)
-
-/* In the state. @kind is written last, and cleared first. */
-struct slot {
-	uint32_t kind;
-	uint32_t generation;
-	char id[CONTAINER_ID_SIZE];
-	int32_t pid;
-	uint32_t is_host_clock;
-	uint64_t start_ns;
-	uint64_t inode[GROUP_PLACES];
-	uint16_t path[GROUP_PLACES];	/* offset in text; 0: nowhere */
-	char text[TEXT_BYTES];		/* [0] is unused */
-	struct container_load load;
-	struct account account;		/* last: it goes on with its rows */
-};
 
 struct state {
 	uint32_t magic;
 	uint32_t cpu_count;
 	uint64_t slot_size;
+	struct slot_use use[CONTAINER_SLOTS];
 	/* slots follow, CONTAINER_SLOTS of them */
-};
-
-/*
- * Locks: containers.lock guards the list, the slots' kinds and references;
- * container.lock guards one container's group and the rest of its slot. When
- * both are needed the list's is taken first.
- */
-struct container {
-	struct containers *cs;
-	struct slot *slot;	/* lent by the state */
-	unsigned index, generation;
-	uint64_t key;		/* hash of where it is */
-	unsigned references;	/* guarded by containers.lock */
-
-	struct lock lock;	/* guards all that follows */
-	struct group *group;	/* owned; NULL until first used */
-	uint64_t start_ns;	/* 0: not known yet */
-	int64_t clock_offset_ns;
-	uint64_t clock_read_ns;
-	uint64_t read_ns, load_read_ns;	/* when last asked for */
-};
-
-struct containers {
-	struct container_world *world;
-	struct state *state;
-	struct lock lock;
-	struct container *list[CONTAINER_SLOTS];
-	uint64_t version;
 };
 
 static size_t slot_size(unsigned cpu_count)
@@ -103,7 +56,7 @@ static uint64_t spec_key(const struct group_spec *spec, pid_t pid)
 	return hash;
 }
 
-static void slot_group(const struct slot *slot, struct group_spec *spec)
+void container_group_spec(const struct slot *slot, struct group_spec *spec)
 {
 	for (int i = 0; i < GROUP_PLACES; i++) {
 		spec->path[i] = slot->path[i] ? slot->text + slot->path[i] : NULL;
@@ -148,16 +101,18 @@ static struct container *container_new(struct containers *cs, unsigned index)
 	c->cs = cs;
 	c->index = index;
 	c->slot = slot_at(cs, index);
-	c->generation = c->slot->generation;
+	c->use = &cs->state->use[index];
+	c->generation = c->use->generation;
+	c->kind = c->use->kind;
 	c->start_ns = c->slot->start_ns;
 	c->references = 1;	/* the list's */
-	slot_group(c->slot, &spec);
+	container_group_spec(c->slot, &spec);
 	c->key = spec_key(&spec, c->slot->pid);
 	c->read_ns = c->load_read_ns = clock_now_ns();
 	return c;
 }
 
-static void put_locked(struct container *c) REQUIRES(c->cs->lock)
+static void put_locked(struct containers *cs, struct container *c) REQUIRES(cs->lock)
 {
 	if (--c->references)
 		return;
@@ -168,13 +123,17 @@ static void put_locked(struct container *c) REQUIRES(c->cs->lock)
 
 void container_put(struct container *c)
 {
+	struct containers *cs;
+
 	if (!c)
 		return;
-	lock_scope(&c->cs->lock);
-	put_locked(c);
+	cs = c->cs;
+	lock_scope(&cs->lock);
+	put_locked(cs, c);
 }
 
-static struct container *get_locked(struct container *c) REQUIRES(c->cs->lock)
+static struct container *get_locked(struct containers *cs, struct container *c)
+	REQUIRES(cs->lock)
 {
 	c->references++;
 	return c;
@@ -191,8 +150,11 @@ int containers_open(struct container_world *world, void *state,
 	lock_init(&cs->lock);
 	cs->world = world;
 	cs->state = state;
-	if (cs->state->magic == 0)
-		*cs->state = (struct state){ MAGIC, cpu_count, slot_size(cpu_count) };
+	if (cs->state->magic == 0) {
+		cs->state->cpu_count = cpu_count;
+		cs->state->slot_size = slot_size(cpu_count);
+		cs->state->magic = MAGIC;
+	}
 	if (cs->state->magic != MAGIC || cs->state->cpu_count != cpu_count ||
 	    cs->state->slot_size != slot_size(cpu_count)) {
 		containers_close(cs);
@@ -200,7 +162,7 @@ int containers_open(struct container_world *world, void *state,
 	}
 
 	for (unsigned i = 1; i < CONTAINER_SLOTS; i++) {
-		if (slot_at(cs, i)->kind == CONTAINER_NONE)
+		if (cs->state->use[i].kind == CONTAINER_NONE)
 			continue;
 		cs->list[i] = container_new(cs, i);
 		if (!cs->list[i]) {
@@ -220,7 +182,7 @@ struct containers *containers_close(struct containers *cs)
 	lock_take(&cs->lock);
 	for (unsigned i = 1; i < CONTAINER_SLOTS; i++)
 		if (cs->list[i])
-			put_locked(cs->list[i]);
+			put_locked(cs, cs->list[i]);
 	lock_drop(&cs->lock);
 	lock_done(&cs->lock);
 	free(cs);
@@ -228,19 +190,19 @@ struct containers *containers_close(struct containers *cs)
 }
 
 /* The slot is free from here on; who still holds the container gets ENODEV. */
-static void end_locked(struct container *c) REQUIRES(c->cs->lock)
+static void end_locked(struct containers *cs, struct container *c) REQUIRES(cs->lock)
 {
-	c->cs->list[c->index] = NULL;
-	c->cs->version++;
-	__atomic_store_n(&c->slot->kind, CONTAINER_NONE, __ATOMIC_RELEASE);
-	put_locked(c);
+	cs->list[c->index] = NULL;
+	__atomic_add_fetch(&cs->version, 1, __ATOMIC_RELAXED);
+	__atomic_store_n(&c->use->kind, CONTAINER_NONE, __ATOMIC_RELEASE);
+	put_locked(cs, c);
 }
 
 static struct container *find_id_locked(struct containers *cs, const char *id)
 	REQUIRES(cs->lock)
 {
 	for (unsigned i = 1; i < CONTAINER_SLOTS; i++)
-		if (cs->list[i] && cs->list[i]->slot->kind == CONTAINER_REGISTERED &&
+		if (cs->list[i] && cs->list[i]->kind == CONTAINER_REGISTERED &&
 		    strcmp(cs->list[i]->slot->id, id) == 0)
 			return cs->list[i];
 	return NULL;
@@ -250,10 +212,15 @@ static struct container *find_key_locked(struct containers *cs, uint64_t key)
 	REQUIRES(cs->lock)
 {
 	for (unsigned i = 1; i < CONTAINER_SLOTS; i++)
-		if (cs->list[i] && cs->list[i]->slot->kind == CONTAINER_AUTOMATIC &&
+		if (cs->list[i] && cs->list[i]->kind == CONTAINER_AUTOMATIC &&
 		    cs->list[i]->key == key)
 			return cs->list[i];
 	return NULL;
+}
+
+static uint64_t last_read(const struct container *c)
+{
+	return __atomic_load_n(&c->read_ns, __ATOMIC_RELAXED);
 }
 
 /* A free slot, or that of the automatic container that was read longest ago. */
@@ -267,14 +234,14 @@ static unsigned free_slot_locked(struct containers *cs) REQUIRES(cs->lock)
 
 		if (!c)
 			return i;
-		if (c->slot->kind == CONTAINER_AUTOMATIC &&
-		    (!oldest || c->read_ns < oldest->read_ns))
+		if (c->kind == CONTAINER_AUTOMATIC &&
+		    (!oldest || last_read(c) < last_read(oldest)))
 			oldest = c;
 	}
 	if (!oldest)
 		return 0;
 	index = oldest->index;
-	end_locked(oldest);
+	end_locked(cs, oldest);
 	return index;
 }
 
@@ -282,12 +249,13 @@ static int fill_slot(struct containers *cs, unsigned index,
 		     const struct container_spec *spec, const struct group *group)
 {
 	struct slot *slot = slot_at(cs, index);
+	struct slot_use *use = &cs->state->use[index];
 	unsigned cpu_count = cs->state->cpu_count;
 	int r = slot_set_paths(slot, &spec->group);
 
 	if (r < 0)
 		return r;
-	slot->generation = (slot->generation + 1) & 0xffff;
+	use->generation = (use->generation + 1) & 0xffff;
 	strncpy(slot->id, spec->id, sizeof(slot->id) - 1);
 	slot->id[sizeof(slot->id) - 1] = '\0';
 	slot->pid = spec->pid;
@@ -297,7 +265,7 @@ static int fill_slot(struct containers *cs, unsigned index,
 		slot->inode[i] = group_has(group, i) ? group_inode(group, i) : 0;
 	memset(&slot->load, 0, sizeof(slot->load));
 	account_reset(&slot->account, cpu_count);
-	__atomic_store_n(&slot->kind, spec->kind, __ATOMIC_RELEASE);
+	__atomic_store_n(&use->kind, spec->kind, __ATOMIC_RELEASE);
 	return 0;
 }
 
@@ -323,11 +291,11 @@ static int add_locked(struct containers *cs, const struct container_spec *spec,
 	if (spec->kind == CONTAINER_AUTOMATIC)
 		c = find_key_locked(cs, spec_key(&spec->group, spec->pid));
 	if (c && !is_same(c, spec, *group)) {
-		end_locked(c);
+		end_locked(cs, c);
 		c = NULL;
 	}
 	if (c) {
-		*ret = get_locked(c);
+		*ret = get_locked(cs, c);
 		return 0;
 	}
 
@@ -339,13 +307,13 @@ static int add_locked(struct containers *cs, const struct container_spec *spec,
 		return r;
 	c = container_new(cs, index);
 	if (!c) {
-		slot_at(cs, index)->kind = CONTAINER_NONE;
+		cs->state->use[index].kind = CONTAINER_NONE;
 		return -ENOMEM;
 	}
 	c->group = take_ptr(*group);
 	cs->list[index] = c;
-	cs->version++;
-	*ret = get_locked(c);
+	__atomic_add_fetch(&cs->version, 1, __ATOMIC_RELAXED);
+	*ret = get_locked(cs, c);
 	return 0;
 }
 
@@ -372,7 +340,7 @@ int containers_remove(struct containers *cs, const char *id)
 	c = find_id_locked(cs, id);
 	if (!c)
 		return -ENOENT;
-	end_locked(c);
+	end_locked(cs, c);
 	return 0;
 }
 
@@ -380,7 +348,7 @@ void containers_end(struct containers *cs, struct container *c)
 {
 	lock_scope(&cs->lock);
 	if (cs->list[c->index] == c)
-		end_locked(c);
+		end_locked(cs, c);
 }
 
 struct container *containers_get(struct containers *cs, unsigned slot,
@@ -392,7 +360,7 @@ struct container *containers_get(struct containers *cs, unsigned slot,
 		return NULL;
 	lock_scope(&cs->lock);
 	c = cs->list[slot];
-	return c && c->generation == generation ? get_locked(c) : NULL;
+	return c && c->generation == generation ? get_locked(cs, c) : NULL;
 }
 
 struct container *containers_find(struct containers *cs, const char *id)
@@ -401,7 +369,7 @@ struct container *containers_find(struct containers *cs, const char *id)
 
 	lock_scope(&cs->lock);
 	c = find_id_locked(cs, id);
-	return c ? get_locked(c) : NULL;
+	return c ? get_locked(cs, c) : NULL;
 }
 
 struct container *containers_next(struct containers *cs, unsigned slot)
@@ -409,7 +377,7 @@ struct container *containers_next(struct containers *cs, unsigned slot)
 	lock_scope(&cs->lock);
 	for (unsigned i = slot + 1; i < CONTAINER_SLOTS; i++)
 		if (cs->list[i])
-			return get_locked(cs->list[i]);
+			return get_locked(cs, cs->list[i]);
 	return NULL;
 }
 
@@ -445,7 +413,7 @@ struct container *containers_match(struct containers *cs, const struct cgroup_pa
 		struct container *c = cs->list[i];
 		size_t depth;
 
-		if (!c || c->slot->kind != CONTAINER_REGISTERED)
+		if (!c || c->kind != CONTAINER_REGISTERED)
 			continue;
 		depth = match_depth(c, at);
 		if (depth > best_depth) {
@@ -453,7 +421,7 @@ struct container *containers_match(struct containers *cs, const struct cgroup_pa
 			best = c;
 		}
 	}
-	return best ? get_locked(best) : NULL;
+	return best ? get_locked(cs, best) : NULL;
 }
 
 uint64_t containers_version(const struct containers *cs)
@@ -469,7 +437,7 @@ static bool sweep_one(struct container *c, uint64_t now)
 		return false;
 	if (group_is_gone(c->group))
 		return true;
-	if (now - c->read_ns > KEPT_OPEN_NS)
+	if (now - last_read(c) > KEPT_OPEN_NS)
 		group_trim(c->group);
 	return false;
 }
@@ -501,7 +469,7 @@ unsigned container_generation(const struct container *c)
 
 enum container_kind container_kind(const struct container *c)
 {
-	return c->slot->kind;
+	return c->kind;
 }
 
 const char *container_id(const struct container *c)
@@ -517,124 +485,4 @@ pid_t container_pid(const struct container *c)
 const char *container_path(const struct container *c, int place)
 {
 	return c->slot->path[place] ? c->slot->text + c->slot->path[place] : NULL;
-}
-
-/* The cgroups, opened again after another worker had them open. */
-static int group_locked(struct container *c) REQUIRES(c->lock)
-{
-	struct group_spec spec;
-	int r;
-
-	if (c->group)
-		return 0;
-	slot_group(c->slot, &spec);
-	r = group_open(c->cs->world->layout, &spec, &c->group);
-	return r == -ENOENT ? -ENODEV : r;
-}
-
-bool container_has_v2(struct container *c)
-{
-	lock_scope(&c->lock);
-	return group_locked(c) == 0 && group_has(c->group, GROUP_V2) &&
-	       group_depth(c->group, GROUP_V2) > 0;
-}
-
-/*
- * A container registered by its cgroups alone began with the oldest process in
- * them, or, while there is none yet, when it was registered.
- */
-static void find_start_locked(struct container *c, uint64_t now) REQUIRES(c->lock)
-{
-	struct host *host = c->cs->world->host;
-
-	for (int i = 0; i < GROUP_PLACES; i++) {
-		if (!group_has(c->group, i) || group_depth(c->group, i) == 0)
-			continue;
-		if (process_oldest_start_ns(host, group_dir(c->group, i),
-					    &c->start_ns) < 0)
-			break;
-		c->slot->start_ns = c->start_ns;
-		return;
-	}
-	c->start_ns = now;
-	c->slot->start_ns = now;
-}
-
-/*
- * A process may enter its time namespace after it was registered, but has done
- * so when the container runs. It cannot leave it again.
- */
-static void find_clock_locked(struct container *c, uint64_t now) REQUIRES(c->lock)
-{
-	if (!c->slot->pid || (c->clock_read_ns &&
-			      c->clock_read_ns - c->start_ns > CLOCK_SETTLED_NS))
-		return;
-	if (process_clock_offset_ns(c->cs->world->host, c->slot->pid,
-				    &c->clock_offset_ns) == 0)
-		c->clock_read_ns = now > c->start_ns ? now : c->start_ns;
-}
-
-static int ready_locked(struct container *c, uint64_t now) REQUIRES(c->lock)
-{
-	int r;
-
-	if (__atomic_load_n(&c->slot->generation, __ATOMIC_RELAXED) != c->generation ||
-	    c->slot->kind == CONTAINER_NONE)
-		return -ENODEV;
-	r = group_locked(c);
-	if (r >= 0 && !c->start_ns && !c->slot->is_host_clock)
-		find_start_locked(c, now);
-	return r;
-}
-
-int container_view(struct container *c, unsigned needs, const char *host_path,
-		   struct view *v)
-{
-	uint64_t now = clock_now_ns();
-	struct gather g;
-	int r;
-
-	lock_scope(&c->lock);
-	r = ready_locked(c, now);
-	if (r < 0)
-		return r;
-	if (needs & (VIEW_TIMES | VIEW_CLOCK | VIEW_BTIME))
-		find_clock_locked(c, now);
-
-	c->read_ns = now;
-	g = (struct gather){
-		.policy = &c->cs->world->policy,
-		.host = c->cs->world->host,
-		.group = c->group,
-		.account = &c->slot->account,
-		.start_ns = c->start_ns,
-		.clock_offset_ns = c->clock_offset_ns,
-		.missing = c->cs->world->missing,
-	};
-	return gather_view(&g, needs, host_path, v);
-}
-
-int container_with_load(struct container *c,
-			int (*update)(struct container_load *load, struct group *group,
-				      uint64_t start_ns, void *context),
-			void *context)
-{
-	int r;
-
-	lock_scope(&c->lock);
-	r = ready_locked(c, clock_now_ns());
-	if (r < 0)
-		return r;
-	return update(&c->slot->load, c->group, c->start_ns, context);
-}
-
-void container_load_was_read(struct container *c)
-{
-	__atomic_store_n(&c->load_read_ns, clock_now_ns(), __ATOMIC_RELAXED);
-}
-
-bool container_is_idle(const struct container *c)
-{
-	return clock_now_ns() - __atomic_load_n(&c->load_read_ns, __ATOMIC_RELAXED) >
-	       LOAD_READ_NS;
 }

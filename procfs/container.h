@@ -137,6 +137,11 @@ bool container_has_v2(struct container *c);
 int container_view(struct container *c, unsigned needs, const char *host_path,
 		   struct view *v);
 
+/** container_trace() - group_trace() for the next container_view() alone */
+void container_trace(struct container *c,
+		     void (*trace)(void *context, const struct group_reading *reading),
+		     void *context);
+
 /**
  * container_with_load() - let @update work on the load and the cgroups
  *

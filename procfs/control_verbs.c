@@ -9,6 +9,7 @@
 
 #include "common/cleanup.h"
 #include "procfs/control.h"
+#include "procfs/explain.h"
 #include "procfs/process.h"
 #include "procfs/service.h"
 
@@ -275,6 +276,30 @@ static int verb_stats(struct service *s, const struct request *q, struct buf *an
 	return 0;
 }
 
+static int verb_explain(struct service *s, const struct request *q, struct buf *answer)
+{
+	const char *id = value_of(q, "id"), *file = value_of(q, "file");
+	cleanup_container struct container *c = id ? containers_find(s->containers, id) : NULL;
+	int r;
+
+	if (!c)
+		return fail(answer, ENOENT, "container '%s' is not registered", id ? id : "");
+	if (!file)
+		return fail(answer, EINVAL, "explain needs a file");
+	while (*file == '/')
+		file++;
+	buf_adds(answer, "ok\n");
+	r = explain(s->world.host, c, file, value_of(q, "field"), answer);
+	if (r == -ENOENT)
+		return fail(answer, ENOENT, "no file '/%s' is served to '%s'", file, id);
+	if (r == -ENODATA)
+		return fail(answer, ENODATA, "'/%s' has no field '%s'", file,
+			    value_of(q, "field"));
+	if (r < 0)
+		return fail(answer, -r, "cannot render '/%s': %s", file, strerror(-r));
+	return 0;
+}
+
 static const struct {
 	const char *name;
 	int (*run)(struct service *s, const struct request *q, struct buf *answer);
@@ -283,6 +308,7 @@ static const struct {
 	{ "unregister", verb_unregister },
 	{ "list", verb_list },
 	{ "stats", verb_stats },
+	{ "explain", verb_explain },
 };
 
 void control_answer(struct service *s, char *request, struct buf *answer)

@@ -38,3 +38,5 @@ int file_node_distance(const struct view *v, struct buf *out);
 int file_node_meminfo(const struct view *v, struct buf *out);
 int file_huge_total(const struct view *v, struct buf *out);
 int file_huge_free(const struct view *v, struct buf *out);
+int file_huge_reserved(const struct view *v, struct buf *out);
+int file_huge_surplus(const struct view *v, struct buf *out);

@@ -2,6 +2,7 @@
 #include "config.h"
 #include "procfs/gather.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -84,6 +85,40 @@ static int gather_pids(const struct gather *g, struct view *v)
 	return 0;
 }
 
+static const struct {
+	const char *path, *name;
+} pressures[] = {
+	{ "proc/pressure/cpu", "cpu.pressure" },
+	{ "proc/pressure/io", "io.pressure" },
+	{ "proc/pressure/memory", "memory.pressure" },
+	{ "proc/pressure/irq", "irq.pressure" },
+};
+
+/* From the container's own directory in the v2 tree, or not at all. */
+static int gather_pressure(const struct gather *g, const char *path, struct view *v)
+{
+	int r = -ENOENT;
+
+	if (group_has(g->group, GROUP_V2) && group_depth(g->group, GROUP_V2) > 0)
+		for (size_t i = 0; i < TEXT_COUNT(pressures); i++)
+			if (strcmp(pressures[i].path, path) == 0)
+				r = gather_text(g, GROUP_V2, 0, pressures[i].name,
+						&v->pressure);
+	if (r < 0)
+		gather_miss(g, MISSING_PRESSURE);
+	return r;
+}
+
+/* v1 counts its kills in another file; before Linux 4.13 nowhere. */
+static int gather_events(const struct gather *g, struct view *v)
+{
+	int r = gather_text(g, CGROUP_MEMORY, 0,
+			    v->memory.is_v1 ? "memory.oom_control" : "memory.events",
+			    &v->memory.oom);
+
+	return r == -ENOENT ? 0 : r;
+}
+
 /* The number in "cpu3/..." or "node1/...", the last of them in the path. */
 static unsigned path_number(const char *path)
 {
@@ -95,36 +130,58 @@ static unsigned path_number(const char *path)
 	return last ? (unsigned)strtoul(last + 8, NULL, 10) : 0;
 }
 
-int gather_view(struct gather *g, unsigned needs, const char *host_path, struct view *v)
+static int gather_limits(struct gather *g, unsigned needs, struct view *v)
 {
-	uint64_t now = clock_now_ns();
 	int r = 0;
 
-	if (needs & VIEW_TIMES)
-		needs |= VIEW_CPUS | VIEW_CLOCK;
-	v->renumber = g->policy->renumber;
-
-	if (needs & VIEW_CPUS)
-		r = gather_cpus(g, v);
-	if (r >= 0 && needs & VIEW_CLOCK)
-		gather_clock(g, v, now);
-	if (r >= 0 && needs & VIEW_TIMES)
-		r = gather_times(g, v, now);
-	if (r >= 0 && needs & VIEW_BTIME)
-		r = gather_btime(g, v);
-	if (r >= 0 && needs & VIEW_MEMORY)
+	if (needs & VIEW_MEMORY)
 		r = gather_memory(g, v, needs & VIEW_MEMINFO);
+	if (r >= 0 && needs & VIEW_EVENTS)
+		r = gather_events(g, v);
 	if (r >= 0 && needs & VIEW_IO)
 		r = gather_io(g, v);
 	if (r >= 0 && needs & VIEW_PIDS)
 		r = gather_pids(g, v);
 	if (r >= 0 && needs & VIEW_NODES)
 		r = gather_nodes(g, v);
+	if (r >= 0 && needs & VIEW_NUMA)
+		r = gather_numa(g, v);
+	return r;
+}
+
+static int gather_time(struct gather *g, unsigned needs, struct view *v)
+{
+	uint64_t now = clock_now_ns();
+	int r = 0;
+
+	if (needs & (VIEW_CPUS | VIEW_TIMES))
+		r = gather_cpus(g, v);
+	if (needs & (VIEW_CLOCK | VIEW_TIMES))
+		gather_clock(g, v, now);
+	if (r >= 0 && needs & VIEW_TIMES)
+		r = gather_times(g, v, now);
+	if (r >= 0 && needs & VIEW_BTIME)
+		r = gather_btime(g, v);
+	return r;
+}
+
+int gather_view(struct gather *g, unsigned needs, const char *host_path, struct view *v)
+{
+	int r;
+
+	v->renumber = g->policy->renumber;
+	v->number = host_path ? path_number(host_path) : 0;
+
+	r = gather_time(g, needs, v);
+	if (r >= 0)
+		r = gather_limits(g, needs, v);
+	if (r >= 0 && needs & VIEW_HUGE)
+		r = gather_huge_file(g, host_path, v);
+	if (r >= 0 && needs & VIEW_PRESSURE)
+		r = gather_pressure(g, host_path, v);
 	if (r >= 0 && needs & VIEW_CPUINFO)
 		r = host_cpuinfo(g->host, &v->host_text);
-	if (r >= 0 && needs & VIEW_HOST) {
-		v->number = path_number(host_path);
+	if (r >= 0 && needs & VIEW_HOST)
 		r = host_read(g->host, host_path, &v->host_text);
-	}
 	return r;
 }

@@ -279,25 +279,3 @@ int gather_times(struct gather *g, struct view *v, uint64_t now_ns)
 	account_update(account, &in);
 	return take_rows(v, account);
 }
-
-int gather_nodes(struct gather *g, struct view *v)
-{
-	cleanup_buf struct buf text = BUF_INIT;
-	struct cpus set;
-	int r = host_read(g->host, "sys/devices/system/node/online", &text);
-
-	if (r >= 0)
-		r = cpus_parse_list(buf_text(&text), &v->nodes);
-	if (r < 0)
-		return r;
-
-	r = gather_set(g, "cpuset.effective_mems", "cpuset.mems.effective", &set);
-	if (r == -ENOENT)
-		return 0;
-	if (r < 0)
-		return r;
-	cpus_and(&set, &v->nodes);
-	if (cpus_count(&set))
-		v->nodes = set;
-	return 0;
-}

@@ -24,3 +24,5 @@ int gather_huge(struct gather *g, uint64_t size_bytes, uint64_t host_total,
 		uint64_t host_free, struct huge_figures *ret);
 int gather_io(struct gather *g, struct view *v);
 int gather_nodes(struct gather *g, struct view *v);
+int gather_numa(struct gather *g, struct view *v);
+int gather_huge_file(struct gather *g, const char *path, struct view *v);

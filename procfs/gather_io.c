@@ -107,25 +107,39 @@ static int parse_blkio(struct view *v, char *text, size_t read_offset,
 	return 0;
 }
 
-/* bfq, where it is the scheduler, does not count twice what throttle counts. */
-static int gather_blkio(struct gather *g, struct view *v)
+/* The counters that a v1 policy keeps: bytes, and how many requests. */
+static int gather_policy(struct gather *g, struct view *v, const char *bytes,
+			 const char *requests)
 {
 	cleanup_buf struct buf text = BUF_INIT;
-	int r = gather_text(g, CGROUP_IO, 0,
-			    "blkio.throttle.io_service_bytes_recursive", &text);
+	int r = gather_text(g, CGROUP_IO, 0, bytes, &text);
 
 	if (r >= 0 && text.length)
 		r = parse_blkio(v, text.data, offsetof(struct view_device, read_bytes),
 				offsetof(struct view_device, write_bytes),
 				offsetof(struct view_device, discard_bytes));
 	if (r >= 0)
-		r = gather_text(g, CGROUP_IO, 0, "blkio.throttle.io_serviced_recursive",
-				&text);
+		r = gather_text(g, CGROUP_IO, 0, requests, &text);
 	if (r >= 0 && text.length)
 		r = parse_blkio(v, text.data, offsetof(struct view_device, reads),
 				offsetof(struct view_device, writes),
 				offsetof(struct view_device, discards));
 	return r;
+}
+
+/*
+ * Each policy counts only while it is in force on a device: bfq where it is the
+ * scheduler, throttling, on newer kernels, once a limit was set.
+ */
+static int gather_blkio(struct gather *g, struct view *v)
+{
+	int r = gather_policy(g, v, "blkio.throttle.io_service_bytes_recursive",
+			      "blkio.throttle.io_serviced_recursive");
+
+	if ((r >= 0 || r == -ENOENT) && v->device_count == 0)
+		r = gather_policy(g, v, "blkio.bfq.io_service_bytes_recursive",
+				  "blkio.bfq.io_serviced_recursive");
+	return r >= 0 && v->device_count == 0 ? -ENOENT : r;
 }
 
 static int gather_io_stat(struct gather *g, struct view *v)

@@ -317,13 +317,14 @@ int gather_memory(struct gather *g, struct view *v, bool want_text)
 		return gather_without_controller(g, m);
 
 	m->is_host = group_depth(g->group, CGROUP_MEMORY) == 0;
+	m->is_v1 = names_of(g) == &names_v1;
 	r = read_stat(g, 0, &m->events, &m->stat);
 	count = r < 0 ? r : read_levels(g, m, levels);
 	if (count < 0)
 		return count;
 	m->figures = view_memory_figures(&m->host, levels, (unsigned)count);
 
-	if (names_of(g) == &names_v2)
+	if (!m->is_v1)
 		return gather_swap_v2(g, m);
 	r = gather_swap_v1(g, m);
 	return r < 0 ? r : gather_kmem_v1(g, m);

@@ -363,3 +363,14 @@ int identity_of(struct identity *id, pid_t tid, struct container **ret)
 	buf_done(&caller.text);
 	return r;
 }
+
+struct container *identity_registered(struct identity *id, pid_t tid)
+{
+	struct cgroup_paths paths = { 0 };
+	struct container *c = NULL;
+
+	if (tid > 0 && paths_of(id, tid, &paths) >= 0)
+		c = containers_match(id->containers, &paths);
+	cgroup_paths_done(&paths);
+	return c;
+}

@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -66,21 +67,22 @@ static int make_dirs(const char *path)
 	return mkdir(copy, 0755) < 0 && errno != EEXIST ? -errno : 0;
 }
 
-/* True if one of us is mounted there: subtype fuse.nacre-procfs in mountinfo. */
+/*
+ * True if one of us is mounted there: subtype fuse.nacre-procfs in mountinfo.
+ * Told by the mount's id, for a row can be of a mount hidden under another.
+ */
 static bool is_served(const char *path)
 {
 	cleanup_file FILE *f = fopen("/proc/self/mountinfo", "re");
 	cleanup_free char *line = NULL;
 	size_t size = 0;
+	struct statx stx;
 
-	while (f && getline(&line, &size, f) > 0) {
-		char where[4096];
-
-		if (strstr(line, " - fuse.nacre-procfs ") &&
-		    sscanf(line, "%*s %*s %*s %*s %4095s", where) == 1 &&
-		    strcmp(where, path) == 0)
-			return true;
-	}
+	if (statx(AT_FDCWD, path, AT_STATX_DONT_SYNC, STATX_MNT_ID, &stx) < 0)
+		return false;
+	while (f && getline(&line, &size, f) > 0)
+		if (strtoull(line, NULL, 10) == stx.stx_mnt_id)
+			return strstr(line, " - fuse.nacre-procfs ");
 	return false;
 }
 

@@ -93,7 +93,9 @@ static int stat_node(fuse_req_t req, struct service *s, const struct node *node,
 		*st = (struct stat){ .st_mode = S_IFDIR | 0711, .st_nlink = 2 };
 		return 0;
 	}
-	r = node_container(req, s, node, &c);
+	/* Most of the automatic view is there for everybody. */
+	r = node->slot == 0 && !tree_depends(node->text)
+		    ? 0 : node_container(req, s, node, &c);
 	if (r >= 0)
 		r = tree_stat(s->world.host, c, node->text, st, changes);
 	return r;
@@ -128,12 +130,10 @@ static void reply_node(fuse_req_t req, struct service *s, const struct node *nod
  * whole mount. */
 static bool may_see(fuse_req_t req, struct service *s, const struct container *c)
 {
-	cleanup_container struct container *caller = NULL;
+	cleanup_container struct container *caller =
+		identity_registered(s->identity, fuse_req_ctx(req)->pid);
 
-	if (find_caller(req, s, &caller) < 0 ||
-	    container_kind(caller) != CONTAINER_REGISTERED)
-		return true;
-	return caller == c;
+	return !caller || caller == c;
 }
 
 static void lookup_container(fuse_req_t req, struct service *s, const char *id)

@@ -19,6 +19,19 @@ static const struct proc_file files[] = {
 	{ "proc/stat", 0444, VIEW_TIMES | VIEW_BTIME | VIEW_LOAD, file_stat },
 	{ "proc/swaps", 0444, VIEW_MEMORY | VIEW_HOST, file_swaps },
 	{ "proc/uptime", 0444, VIEW_TIMES, file_uptime },
+	{ "proc/diskstats", 0444, VIEW_IO | VIEW_HOST, file_diskstats },
+	{ "proc/partitions", 0444, VIEW_IO | VIEW_HOST, file_partitions },
+	{ "proc/vmstat", 0444, VIEW_MEMORY | VIEW_EVENTS | VIEW_IO | VIEW_HOST, file_vmstat },
+	{ "proc/slabinfo", 0400, 0, file_slabinfo },
+	{ "proc/interrupts", 0444, VIEW_CPUS | VIEW_HOST, file_irq_columns },
+	{ "proc/softirqs", 0444, VIEW_CPUS | VIEW_HOST, file_irq_columns },
+	{ "proc/schedstat", 0444, VIEW_CPUS | VIEW_HOST, file_schedstat },
+	{ "proc/pressure/cpu", 0444, VIEW_PRESSURE, file_pressure },
+	{ "proc/pressure/io", 0444, VIEW_PRESSURE, file_pressure },
+	{ "proc/pressure/memory", 0444, VIEW_PRESSURE, file_pressure },
+	{ "proc/pressure/irq", 0444, VIEW_PRESSURE, file_pressure },
+	{ "proc/sys/kernel/pid_max", 0444, VIEW_PIDS | VIEW_HOST, file_pid_max },
+	{ "proc/sys/kernel/threads-max", 0444, VIEW_PIDS | VIEW_HOST, file_pid_max },
 
 	{ CPU "online", 0, VIEW_CPUS, file_cpu_all },
 	{ CPU "possible", 0, VIEW_CPUS, file_cpu_all },
@@ -33,6 +46,21 @@ static const struct proc_file files[] = {
 	{ CPU "cpu[0-9]*/topology/*_siblings", 0, VIEW_CPUS | VIEW_HOST, file_cpu_mask },
 	{ CPU "cpu[0-9]*/cache/*/shared_cpu_list", 0, VIEW_CPUS | VIEW_HOST, file_cpu_list },
 	{ CPU "cpu[0-9]*/cache/*/shared_cpu_map", 0, VIEW_CPUS | VIEW_HOST, file_cpu_mask },
+
+	{ NODE "online", 0, VIEW_NODES | VIEW_HOST, file_node_list },
+	{ NODE "possible", 0, VIEW_NODES | VIEW_HOST, file_node_list },
+	{ NODE "has_*", 0, VIEW_NODES | VIEW_HOST, file_node_list },
+	{ NODE "node[0-9]*/cpulist", 0, VIEW_CPUS | VIEW_HOST, file_cpu_list },
+	{ NODE "node[0-9]*/cpumap", 0, VIEW_CPUS | VIEW_HOST, file_cpu_mask },
+	{ NODE "node[0-9]*/distance", 0, VIEW_NODES | VIEW_HOST, file_node_distance },
+	{ NODE "node[0-9]*/meminfo", 0, VIEW_MEMORY | VIEW_NODES | VIEW_NUMA | VIEW_HOST,
+	  file_node_meminfo },
+
+	{ HUGE "*/nr_hugepages", 0, VIEW_HUGE, file_huge_total },
+	{ HUGE "*/nr_hugepages_mempolicy", 0, VIEW_HUGE, file_huge_total },
+	{ HUGE "*/free_hugepages", 0, VIEW_HUGE, file_huge_free },
+	{ HUGE "*/resv_hugepages", 0, VIEW_HUGE, file_huge_reserved },
+	{ HUGE "*/surplus_hugepages", 0, VIEW_HUGE, file_huge_surplus },
 };
 
 /* What a file below a mirrored directory is without a row of its own. */
@@ -40,6 +68,8 @@ static const struct proc_file copied = { "", 0, VIEW_HOST, file_copy };
 
 static const char *const mirrors[] = {
 	"sys/devices/system/cpu",
+	"sys/devices/system/node",
+	"sys/kernel/mm/hugepages",
 };
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))

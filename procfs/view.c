@@ -20,6 +20,7 @@ void view_done(struct view *v)
 	free(v->devices);
 	buf_done(&v->memory.events);
 	buf_done(&v->memory.oom);
+	buf_done(&v->memory.numa);
 	buf_done(&v->host_text);
 	buf_done(&v->pressure);
 	*v = (struct view){ 0 };

@@ -33,6 +33,9 @@ enum view_part {
 	VIEW_PRESSURE = 1 << 10,
 	VIEW_BTIME = 1 << 11,	/* when the machine booted */
 	VIEW_MEMINFO = 1 << 12,	/* the host's meminfo; with VIEW_MEMORY */
+	VIEW_NUMA = 1 << 13,	/* usage by node; with VIEW_MEMORY and VIEW_NODES */
+	VIEW_HUGE = 1 << 14,	/* huge pages of the size that the path names */
+	VIEW_EVENTS = 1 << 15,	/* memory events; with VIEW_MEMORY */
 };
 
 /* How v1's limit on memory and swap together becomes a swap total. */
@@ -83,6 +86,7 @@ struct huge_figures {
 
 struct view_memory {
 	bool is_host;		/* the container is in no memory cgroup of its own */
+	bool is_v1;
 	struct host_memory host;
 	struct memory_stat stat;
 	struct memory_figures figures;
@@ -90,7 +94,8 @@ struct view_memory {
 	struct huge_figures huge;	/* of the default size */
 	uint64_t hugetlb_bytes;		/* all sizes */
 	struct buf events;	/* owned: memory.stat as text, for counters of events */
-	struct buf oom;		/* owned: memory.events (v2) */
+	struct buf oom;		/* owned: memory.events or memory.oom_control */
+	struct buf numa;	/* owned: memory.numa_stat */
 };
 
 struct view_load {
@@ -128,7 +133,12 @@ struct view {
 
 	uint64_t pids_limit;	/* VIEW_PIDS: VIEW_UNLIMITED if none */
 
-	struct cpus nodes;	/* VIEW_NODES: memory nodes */
+	struct cpus nodes;	/* VIEW_NODES: memory nodes it may use */
+	struct cpus host_nodes;	/* and those the host has */
+	uint64_t node_bytes;	/* VIEW_NUMA: memory of the node in the path */
+	uint64_t nodes_bytes;	/* and of all in nodes */
+
+	struct huge_figures huge;	/* VIEW_HUGE */
 
 	struct buf host_text;	/* VIEW_HOST, _CPUINFO, _MEMINFO: owned; one of them */
 	struct buf pressure;	/* VIEW_PRESSURE: owned */

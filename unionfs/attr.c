@@ -39,14 +39,24 @@ static struct timespec shown_time(const struct statx_timestamp *t)
 	return (struct timespec){ t->tv_sec, t->tv_nsec };
 }
 
+/* For a directory of several layers there is no count that means much. */
+static uint32_t shown_nlink(const struct unionfs *u, const struct inode *inode,
+			    uint32_t nlink)
+{
+	if (!inode_is_dir(inode))
+		return nlink;
+	if (inode->dir->is_removed)
+		return 0;
+	return inode->dir->count > 1 || u->options->static_nlink ? 1 : nlink;
+}
+
 void attr_shown(struct unionfs *u, struct inode *inode, const struct statx *stx,
 		struct stat *ret)
 {
 	*ret = (struct stat){
 		.st_ino = inode->st_ino,
 		.st_mode = stx->stx_mode,
-		/* Directories of several layers have no count that means much. */
-		.st_nlink = S_ISDIR(stx->stx_mode) ? 1 : stx->stx_nlink,
+		.st_nlink = shown_nlink(u, inode, stx->stx_nlink),
 		.st_uid = shown_uid(u, stx->stx_uid),
 		.st_gid = shown_gid(u, stx->stx_gid),
 		.st_rdev = makedev(stx->stx_rdev_major, stx->stx_rdev_minor),
@@ -59,8 +69,6 @@ void attr_shown(struct unionfs *u, struct inode *inode, const struct statx *stx,
 	};
 	if (u->options->ino32)
 		ret->st_ino = (uint32_t)(ret->st_ino ^ ret->st_ino >> 32);
-	if (inode_is_dir(inode) && inode->dir->is_removed)
-		ret->st_nlink = 0;
 }
 
 /*
@@ -207,13 +215,21 @@ static int set_size(struct unionfs *u, const struct call *call,
 		    struct inode *inode, off_t size)
 {
 	struct backing *b;
-	int r = up_object(u, call, inode, size == 0 ? UP_EMPTY : UP_DATA);
+	struct statx before;
+	int r;
 
+	lock_take(&inode->lock);
+	r = where_stat(u, inode, &before);
+	lock_drop(&inode->lock);
+	if (r >= 0)
+		r = up_object(u, call, inode, size == 0 ? UP_EMPTY : UP_DATA);
 	if (r >= 0)
 		r = data_write(u, call, inode, &b);
 	if (r < 0)
 		return r;
-	r = neg_errno(ftruncate(b->fd, size));
+	/* Times change with the size; the kernel asks for more if it must be. */
+	if (before.stx_size != (uint64_t)size)
+		r = neg_errno(ftruncate(b->fd, size));
 	if (r >= 0)
 		r = attr_drop_privileges(u, call, b->fd);
 	data_put(&u->data, b);

@@ -146,6 +146,21 @@ static int check_digest(struct unionfs *u, const struct where *w, int fd)
 	return metacopy_verify(&m, fd, u->options->verity == VERITY_REQUIRE);
 }
 
+/* Once it has no name the data cannot be found again: it was kept open. */
+static int reopen_kept(struct unionfs *u, struct inode *inode)
+{
+	struct backing *b = data_pin(&u->data, inode, false);
+	char path[32];
+	int fd;
+
+	if (!b)
+		return -EIO;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", b->fd);
+	fd = neg_errno(open(path, O_RDONLY | O_CLOEXEC));
+	data_put(&u->data, b);
+	return fd;
+}
+
 int data_open_below(struct unionfs *u, struct inode *inode)
 {
 	struct search s = { .way.u = u };
@@ -160,9 +175,8 @@ int data_open_below(struct unionfs *u, struct inode *inode)
 		r = redirect_read(u->ns, w.dir_fd, w.name, redirect);
 	if (r < 0)
 		return r == -EINVAL ? -EIO : r;
-	/* Without a name only a path leads there: see change_keep(). */
 	if (!name && (r == 0 || redirect[0] != '/'))
-		return -EIO;
+		return reopen_kept(u, inode);
 	if (name)
 		s.parent = inode_at(&u->inodes, name->parent);
 	r = turn(&s, r > 0 ? redirect : name->text);

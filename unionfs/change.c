@@ -149,6 +149,30 @@ int change_create(struct unionfs *u, const struct call *call, struct inode *dir,
 	return 0;
 }
 
+int change_tmpfile(struct unionfs *u, const struct call *call, struct inode *dir,
+		   struct object_spec *spec, struct inode **ret,
+		   struct stat *ret_st)
+{
+	cleanup_dirfd struct dirfd_ref ref = { &u->fds, NULL };
+	struct statx stx;
+	int fd;
+	int r = up_dir(u, dir);
+
+	if (r >= 0)
+		r = fdcache_get(u, dir, LAYER_TOP, &ref.d);
+	if (r < 0)
+		return r;
+	spec->uid = call->uid;
+	spec->gid = call->gid;
+	spec->umask = call->umask;
+	r = object_tmpfile(u->work, ref.d->fd, spec, &fd, &stx);
+	if (r >= 0)
+		r = lookup_nameless(u, &stx, fd, ret);
+	if (r >= 0)
+		attr_shown(u, *ret, &stx, ret_st);
+	return r;
+}
+
 /* ---- link ---- */
 
 static int link_at(const struct where *w, int dir_fd, const char *name)

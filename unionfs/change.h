@@ -26,6 +26,11 @@ int change_create(struct unionfs *u, const struct call *call, struct inode *dir,
 		  const char *name, struct object_spec *spec, struct inode **ret,
 		  struct stat *ret_st);
 
+/** change_tmpfile() - make a file without a name, in the filesystem of a directory */
+int change_tmpfile(struct unionfs *u, const struct call *call, struct inode *dir,
+		   struct object_spec *spec, struct inode **ret,
+		   struct stat *ret_st);
+
 /** change_link() - give an inode one more name; counts it for the kernel */
 int change_link(struct unionfs *u, const struct call *call, struct inode *inode,
 		struct inode *dir, const char *name, struct stat *ret_st);

@@ -281,7 +281,7 @@ static int inode_born(struct unionfs *u, struct inode *parent, const char *name,
 			return -ENOMEM;
 	}
 	rwlock_write_scope(&t->lock);
-	stale = name_find(t, parent->slot, name);
+	stale = name ? name_find(t, parent->slot, name) : NULL;
 	if (stale)
 		name_remove(t, stale);
 	inode = inode_new(t, b->type);
@@ -293,7 +293,7 @@ static int inode_born(struct unionfs *u, struct inode *parent, const char *name,
 	inode->layer = b->layer;
 	inode->st_ino = b->st_ino;
 	inode->nlookup = 1;
-	if (!name_add(t, parent, name, inode, b->name_layer)) {
+	if (name && !name_add(t, parent, name, inode, b->name_layer)) {
 		inode->nlookup = 0;
 		inode_hold(t, inode);
 		inode_put_locked(t, inode);
@@ -417,5 +417,24 @@ int lookup_new(struct unionfs *u, struct inode *dir, const char *name,
 		if (m)
 			merge_attach(u, *ret, m);
 	}
+	return 0;
+}
+
+int lookup_nameless(struct unionfs *u, const struct statx *stx, int take_fd,
+		    struct inode **ret)
+{
+	struct birth b = { .type = IFTODT(stx->stx_mode), .layer = LAYER_TOP };
+	int r = union_key(u, stx, &b.key);
+
+	if (r >= 0) {
+		b.st_ino = union_ino(&b.key);
+		r = inode_born(u, NULL, NULL, &b, ret);
+	}
+	if (r < 0) {
+		close(take_fd);
+		return r;
+	}
+	(*ret)->flags |= INODE_DATA_HERE;
+	(*ret)->fd = take_fd;
 	return 0;
 }

@@ -54,3 +54,10 @@ int lookup_child(struct unionfs *u, struct inode *dir, const char *name,
  */
 int lookup_new(struct unionfs *u, struct inode *dir, const char *name,
 	       const struct statx *stx, struct inode **ret) REQUIRES(dir->lock);
+
+/**
+ * lookup_nameless() - the inode of a new object that has no name
+ * @take_fd:	holds it; closed on failure
+ */
+int lookup_nameless(struct unionfs *u, const struct statx *stx, int take_fd,
+		    struct inode **ret);

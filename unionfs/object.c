@@ -466,3 +466,39 @@ int object_create(struct workdir *work, int upper_dir_fd, const char *name,
 		close(m.fd);
 	return 0;
 }
+
+int object_tmpfile(struct workdir *work, int upper_dir_fd,
+		   const struct object_spec *spec, int *ret_fd,
+		   struct statx *ret_stx)
+{
+	struct making m = {
+		.work = work,
+		.spec = spec,
+		.dir_fd = upper_dir_fd,
+		.name = "",
+		.fd = -1,
+	};
+	int r;
+
+	if (keeps_owner_in_attr(&m))
+		return -EOPNOTSUPP;
+	r = thread_umask(spec->umask);
+	if (r < 0)
+		return r;
+	m.fd = neg_errno(openat(upper_dir_fd, ".",
+				spec->open_flags | O_TMPFILE | O_CLOEXEC,
+				spec->mode & 07777));
+	r = m.fd < 0 ? m.fd : look(&m);
+	if (r >= 0)
+		r = set_owner(&m);
+	if (r > 0)
+		r = look(&m);
+	if (r < 0) {
+		if (m.fd >= 0)
+			close(m.fd);
+		return r;
+	}
+	*ret_stx = m.stx;
+	*ret_fd = m.fd;
+	return 0;
+}

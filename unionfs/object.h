@@ -47,3 +47,12 @@ int object_thread_init(void);
 int object_create(struct workdir *work, int upper_dir_fd, const char *name,
 		  const struct object_spec *spec, int *ret_fd,
 		  struct statx *ret_stx);
+
+/**
+ * object_tmpfile() - a regular file without a name, as O_TMPFILE makes it
+ *
+ * Return: 0; -EOPNOTSUPP where the filesystem cannot; -errno.
+ */
+int object_tmpfile(struct workdir *work, int upper_dir_fd,
+		   const struct object_spec *spec, int *ret_fd,
+		   struct statx *ret_stx);

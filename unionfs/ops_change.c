@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 
 #include "unionfs/change.h"
 #include "unionfs/ops.h"
@@ -59,7 +60,11 @@ static void op_create(fuse_req_t req, fuse_ino_t parent, const char *name,
 
 	if (!op_begin(&op, req))
 		return;
-	r = change_create(op.u, &op.call, op.inode, name, &spec, &inode, &st);
+	if (strcmp(name, SESSION_TMPFILE_NAME) == 0)
+		r = change_tmpfile(op.u, &op.call, op.inode, &spec, &inode, &st);
+	else
+		r = change_create(op.u, &op.call, op.inode, name, &spec, &inode,
+				  &st);
 	if (r < 0) {
 		reply_result(req, r);
 		return;

@@ -181,13 +181,6 @@ static bool must_rise(struct removal *m)
 	       workdir_index_fd(m->u->work) >= 0;
 }
 
-static int rise(struct removal *m, const struct call *call)
-{
-	int r = up_object(m->u, call, m->inode, UP_ATTRS);
-
-	return r < 0 ? r : up_name(m->u, m->dir, m->name, m->inode);
-}
-
 static int unlink_once(struct removal *m, const struct call *call)
 {
 	struct inode *dir = m->dir;
@@ -208,7 +201,7 @@ static int unlink_once(struct removal *m, const struct call *call)
 	}
 	lock_drop(&dir->lock);
 	if (rises) {
-		r = rise(m, call);
+		r = up_name(m->u, call, m->dir, m->name, m->inode);
 		r = r < 0 ? r : -EAGAIN;
 	}
 	cleanup_dirfd_(&m->ref);

@@ -76,10 +76,8 @@ static int lift(struct rename *r, struct side *s)
 	e = side_find(r, s);
 	lock_drop(&s->dir->lock);
 	if (e >= 0)
-		e = s->inode ? up_object(r->u, r->call, s->inode, UP_ATTRS)
+		e = s->inode ? up_name(r->u, r->call, s->dir, s->name, s->inode)
 			     : -ENOENT;
-	if (e >= 0 && !inode_is_dir(s->inode))
-		e = up_name(r->u, s->dir, s->name, s->inode);
 	side_done(r, s);
 	return e;
 }

@@ -89,7 +89,7 @@ static int publish_locked(struct unionfs *u, struct inode *parent,
 static enum copy_up_data kind_of_copy(struct unionfs *u, const struct statx *stx,
 				      enum up_need need)
 {
-	bool can_metacopy = u->options->metacopy && stx->stx_size > 0 &&
+	bool can_metacopy = u->options->metacopy &&
 			    layer_traits(u->layers[LAYER_TOP])->has_xattrs;
 
 	if (need == UP_EMPTY)
@@ -111,7 +111,22 @@ struct ascent {
 	int data_fd;
 	struct origin origin;	/* with several names: to enter the copy in the index */
 	unsigned lower_nlink;
+	struct inode *dir;	/* with .text: the name to come up by, if it can */
+	const char *text;
 };
+
+/* The name that the copy is published by. */
+static struct name *name_wanted(const struct ascent *a)
+	REQUIRES_SHARED(a->u->inodes.lock)
+{
+	struct name *name = NULL;
+
+	if (a->dir)
+		name = name_find(&a->u->inodes, a->dir->slot, a->text);
+	if (name && name->inode == a->inode->slot)
+		return name;
+	return name_live(a->inode, a->inode->layer);
+}
 
 /*
  * Decide on the copy, and keep others from making one too. The lower name stays
@@ -184,15 +199,14 @@ void up_end(struct unionfs *u, struct inode *inode)
  * The directory of a name that shows the inode, held and with an upper part; NULL
  * in *@ret if no name does.
  */
-static int parent_take(struct unionfs *u, struct inode *inode, unsigned layer,
-		       struct inode **ret)
+static int parent_take(const struct ascent *a, struct inode **ret)
 {
-	struct inode_table *t = &u->inodes;
+	struct inode_table *t = &a->u->inodes;
 	struct name *name;
 	int r;
 
 	rwlock_take_write(&t->lock);
-	name = name_live(inode, layer);
+	name = name_wanted(a);
 	*ret = name ? inode_at(t, name->parent) : NULL;
 	if (*ret)
 		inode_hold(t, *ret);
@@ -200,7 +214,7 @@ static int parent_take(struct unionfs *u, struct inode *inode, unsigned layer,
 	if (!*ret)
 		return 0;
 
-	r = up_dir(u, *ret);
+	r = up_dir(a->u, *ret);
 	if (r < 0) {
 		inode_put(t, *ret);
 		*ret = NULL;
@@ -242,7 +256,9 @@ static int publish_in(struct ascent *a, struct inode *parent)
 
 	lock_scope(&parent->lock);
 	lock_scope(&a->inode->lock);
-	name = name_live(a->inode, a->inode->layer);
+	rwlock_take_read(&a->u->inodes.lock);
+	name = name_wanted(a);
+	rwlock_drop_read(&a->u->inodes.lock);
 	if (!name || name->parent != parent->slot)
 		return 1;
 	return publish_linked(a, parent, name);
@@ -270,7 +286,7 @@ static int publish(struct ascent *a)
 	int r;
 
 	do {
-		r = parent_take(a->u, a->inode, a->inode->layer, &parent);
+		r = parent_take(a, &parent);
 		if (r < 0)
 			return r;
 		r = parent ? publish_in(a, parent) : publish_nameless(a);
@@ -282,10 +298,12 @@ static int publish(struct ascent *a)
 
 /* Bring a lower object up. 0 also if another thread did, or is at it. */
 static int ascend(struct unionfs *u, const struct call *call,
-		  struct inode *inode, enum up_need need)
+		  struct inode *inode, enum up_need need, struct inode *dir,
+		  const char *text)
 {
 	struct ascent a = { .u = u, .call = call, .inode = inode,
-			    .from = WHERE_INIT, .data_fd = -1 };
+			    .from = WHERE_INIT, .data_fd = -1,
+			    .dir = dir, .text = text };
 	int r = begin(&a, need);
 
 	if (r == 0) {
@@ -305,6 +323,12 @@ static int ascend(struct unionfs *u, const struct call *call,
 
 int up_object(struct unionfs *u, const struct call *call, struct inode *inode,
 	      enum up_need need)
+{
+	return up_object_as(u, call, inode, need, NULL, NULL);
+}
+
+int up_object_as(struct unionfs *u, const struct call *call, struct inode *inode,
+		 enum up_need need, struct inode *dir, const char *name)
 {
 	if (union_is_read_only(u))
 		return -EROFS;
@@ -331,7 +355,7 @@ int up_object(struct unionfs *u, const struct call *call, struct inode *inode,
 		else if (is_upper)
 			r = up_fill(u, call, inode, need);
 		else
-			r = ascend(u, call, inode, need);
+			r = ascend(u, call, inode, need, dir, name);
 		if (r < 0)
 			return r;
 	}

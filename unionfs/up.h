@@ -30,14 +30,14 @@ enum up_need {
 int up_dir(struct unionfs *u, struct inode *dir) EXCLUDES(dir->lock);
 
 /**
- * up_name() - make sure that the upper has this name of an inode that is up
+ * up_name() - make sure that the upper has an inode, and by this name of it
  *
  * Of a file with several lower names only the one it was copied up by is in the
  * upper; the others lead there through the index. What is to be moved or removed
- * must be there itself. Return: 0, also if the name is not the inode's; -errno.
+ * must be there itself. Return: as up_object(); 0 also if the name is not the inode's.
  */
-int up_name(struct unionfs *u, struct inode *dir, const char *name,
-	    struct inode *inode) EXCLUDES(dir->lock, inode->lock);
+int up_name(struct unionfs *u, const struct call *call, struct inode *dir,
+	    const char *name, struct inode *inode) EXCLUDES(dir->lock, inode->lock);
 
 /**
  * up_object() - make sure that what an inode shows is in the upper

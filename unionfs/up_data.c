@@ -68,11 +68,7 @@ static int drop_data(struct unionfs *u, struct inode *inode, int fd)
 {
 	int r = neg_errno(ftruncate(fd, 0));
 
-	if (r >= 0)
-		r = overlay_xattr_remove(u->ns, fd, "", OVERLAY_METACOPY);
-	if (r >= 0)
-		r = overlay_xattr_remove(u->ns, fd, "", OVERLAY_REDIRECT);
-	return r;
+	return r < 0 ? r : overlay_xattr_remove(u->ns, fd, "", OVERLAY_METACOPY);
 }
 
 /* Every reader of the lower data is done before anybody may write. */
@@ -196,13 +192,15 @@ static int link_locked(struct unionfs *u, struct inode *parent, struct name *nam
 	return 0;
 }
 
-int up_name(struct unionfs *u, struct inode *dir, const char *text,
-	    struct inode *inode)
+int up_name(struct unionfs *u, const struct call *call, struct inode *dir,
+	    const char *text, struct inode *inode)
 {
 	struct name *name;
-	int r = up_dir(u, dir);
+	int r = up_object_as(u, call, inode, UP_ATTRS, dir, text);
 
-	if (r < 0)
+	if (r >= 0)
+		r = up_dir(u, dir);
+	if (r < 0 || inode_is_dir(inode))
 		return r;
 	lock_scope(&dir->lock);
 	lock_scope(&inode->lock);

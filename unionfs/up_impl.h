@@ -20,6 +20,10 @@ void up_entry(struct unionfs *u, struct inode *dir, const char *name)
 int up_source(struct unionfs *u, struct inode *inode, struct copy_up *copy,
 	      int *ret_fd) REQUIRES(inode->lock);
 
+/** up_object_as() - up_object(), by this name if the inode has it */
+int up_object_as(struct unionfs *u, const struct call *call, struct inode *inode,
+		 enum up_need need, struct inode *dir, const char *name);
+
 /** up_fill() - bring up the data of a metacopy in the upper, or drop it */
 int up_fill(struct unionfs *u, const struct call *call, struct inode *inode,
 	    enum up_need need);

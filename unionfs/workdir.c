@@ -20,7 +20,7 @@
 
 #define WORK_NAME  "work"
 #define INDEX_NAME "index"
-#define LOCK_SECONDS 3		/* what a union that ends may take */
+#define LOCK_SECONDS 8		/* what a union that ends may take */
 
 struct workdir {
 	struct layer *upper;	/* lent */

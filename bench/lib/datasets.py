@@ -26,6 +26,7 @@ class Sizes:
     """How much of everything; `quick` is for trying out, not for judging."""
 
     def __init__(self, quick):
+        self.quick = quick
         self.tree = 800 if quick else 8000
         self.flat = 2000 if quick else 20000
         self.small = 500 if quick else 5000

@@ -17,6 +17,7 @@ import tempfile
 CLONE_NEWNS = 0x00020000
 CLONE_NEWPID = 0x20000000
 MS_REC_PRIVATE = 0x4000 | 0x40000
+MNT_DETACH = 2
 PR_SET_PDEATHSIG = 1
 
 libc = ctypes.CDLL(None, use_errno=True)
@@ -67,13 +68,24 @@ def _become_init(place):
     _check(libc.mount(b"none", b"/", None, MS_REC_PRIVATE, None),
            "make mounts private")
     _check(libc.mount(b"proc", b"/proc", b"proc", 0, None), "mount /proc")
-    # Sockets and states of other runs, and of the host's daemons, stay apart.
-    # And nothing waits for the disk.
+    # Sockets, states and mounts of other runs, and of the host's daemons, stay
+    # apart. And nothing waits for the disk.
+    _drop_mounts_below("/run/")
     for path in ("/run", place.directory):
         _check(libc.mount(b"none", path.encode(), b"tmpfs", 0, b"mode=755"),
                f"mount {path}")
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupted)
+
+
+def _drop_mounts_below(top):
+    """In our namespace only: covered mounts still appear in the mount table."""
+    with open("/proc/self/mountinfo", encoding="utf-8") as mounts:
+        paths = [line.split()[4] for line in mounts]
+    for path in reversed(paths):
+        if path.startswith(top):
+            libc.umount2(path.replace("\\040", " ").encode(),
+                         MNT_DETACH)
 
 
 def _interrupted(number, frame):

@@ -97,8 +97,14 @@ def create(path):
     _write_new(path + ".new", b"x" * 100)
 
 
-def write_ten(path):
+def rewrite(path):
     fd = os.open(path, os.O_WRONLY | os.O_TRUNC)
+    os.write(fd, b"x" * 100)
+    os.close(fd)
+
+
+def write_ten(path):
+    fd = os.open(path, os.O_WRONLY)
     for _ in range(10):
         os.write(fd, b"x" * 100)
     os.close(fd)
@@ -184,6 +190,7 @@ OPERATIONS = [
     Operation("walk as user", walk_as_user, walk_as_user),
     Operation("create write close", each(create), os.listdir, (5, 4), calls=6),
     Operation("open ten writes close", each(write_ten), make_upper, (2, 1)),
+    Operation("truncate write close", each(rewrite), make_upper),
     Operation("append to lower", each(append), each(os.stat)),
     Operation("unlink lower", each(os.unlink), each(os.stat), (2, 2)),
     Operation("unlink upper", each(os.unlink), make_upper, (2, 2)),

@@ -115,7 +115,8 @@ def list_long(env):
 
 
 def compile_project(env):
-    return env.time("make", "-s", "-j2", "-C", env.root)
+    target = ["common/libcommon.a"] if env.sizes.quick else []
+    return env.time("make", "-s", "-j2", "-C", env.root, *target)
 
 
 GIT = """

@@ -84,8 +84,9 @@ static unsigned timeout_of(const char *script)
 }
 
 /*
- * Nothing that is mounted from here on reaches the host. An ordinary user
- * cannot have this; such scripts mount by fusermount3 and clean up themselves.
+ * Nothing that is mounted from here on reaches the host, and a daemon that
+ * serves the host's own containers from /run is not met. An ordinary user cannot
+ * have this; such scripts mount by fusermount3 and clean up themselves.
  */
 static void isolate_mounts(void)
 {
@@ -99,6 +100,8 @@ static void isolate_mounts(void)
 				"the script runs in the host's\n");
 		return;
 	}
+	if (mount_own_run() < 0)
+		fprintf(stderr, "runner: no /run of our own (%m)\n");
 	if (statfs(FUSECTL, &fs) == 0 && fs.f_type != FUSECTL_MAGIC &&
 	    mount("fusectl", FUSECTL, "fusectl", 0, NULL) < 0)
 		fprintf(stderr, "runner: cannot mount fusectl (%m): a FUSE "

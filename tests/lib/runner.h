@@ -21,6 +21,10 @@ struct mount_set *mount_set_now(void);
 /** mount_set_free() - accepts NULL, returns NULL */
 struct mount_set *mount_set_free(struct mount_set *set);
 
+/** mount_own_run() - an empty /run in this mount namespace, and nothing of the
+ *	host's hidden below it; 0 or -errno */
+int mount_own_run(void);
+
 /**
  * leaks_mounts() - unmount what was not mounted in @before
  * @report:	false to clean up without a word

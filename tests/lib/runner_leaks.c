@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "common/cleanup.h"
+#include "common/errors.h"
 
 #define MAX_MOUNTS 4096
 #define MAX_DEPTH  16	/* file descriptors that nftw() may use */
@@ -71,6 +72,17 @@ static bool next_mount(FILE *file, struct mount_row *row)
 static FILE *open_mountinfo(void)
 {
 	return fopen("/proc/self/mountinfo", "re");
+}
+
+int mount_own_run(void)
+{
+	cleanup_file FILE *file = open_mountinfo();
+	struct mount_row row;
+
+	while (file && next_mount(file, &row))
+		if (strncmp(row.target, "/run/", 5) == 0)
+			(void)umount2(row.target, MNT_DETACH);	/* it may be gone */
+	return neg_errno(mount("tmpfs", "/run", "tmpfs", 0, "mode=0755"));
 }
 
 struct mount_set *mount_set_now(void)

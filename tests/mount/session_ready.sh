@@ -28,6 +28,20 @@ eq "$(head -c 300000 "$M/big" | wc -c)" 300000 "reads larger than max_read"
 fusermount3 -u "$M"
 await exit "$holder" "$worker"
 
+# Nor does it matter if there is no stdin, stdout or stderr at all.
+hellofs <&- >&- 2>&-
+eq "$(cat "$M/hello")" "hello, world" "without descriptors 0, 1 and 2"
+umount "$M"
+
+# A connection that is cut ends both, and leaves no dead mount.
+mkdir "$T/connections"
+mount -t fusectl fusectl "$T/connections"
+start_hellofs
+echo 1 >"$T/connections/$(stat -c %Ld "$M")/abort"
+await exit "$holder" "$worker"
+if is_mounted; then fail "a dead mount is left after an abort"; fi
+umount "$T/connections"
+
 # Its output is not held open: a command substitution comes back.
 out=$(hellofs; echo returned)
 eq "$out" returned "output of a daemon"

@@ -50,6 +50,15 @@ eq "$(cat "$M/hello")" "hello, world" "reads after that"
 umount "$M"
 await exit "$holder"
 
+# A kernel that cannot send a request again: it fails, and the mount lives on.
+start_hellofs --no-resend
+eq "$(status_of timeout 60 rm "$M/hello")" 1 "a request that was lost"
+has "$(cat "$T/err")" "Input/output error" "what its caller sees"
+eq "$(cat "$M/hello")" "hello, world" "reads after that"
+eq "$(status_line unlinks)" 1 "nothing was sent again"
+umount "$M"
+await exit "$holder"
+
 for trouble in --crash-later-starts --exit-later-starts; do
 	rm -f "$T/log"
 	foreground_hellofs "$trouble"

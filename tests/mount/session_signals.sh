@@ -34,6 +34,7 @@ printf written >&5
 kill -TERM "$holder"
 await unmounted "$M"
 [ -e "/proc/$holder" ] || fail "ended while the mount was in use"
+has "$(cat "$T/log")" "write to note" "written back before it was unmounted"
 printf -- '-later' >&5
 exec 5>&-
 wait "$holder" || fail "status $? after a busy mount was let go"
@@ -51,4 +52,12 @@ if wait "$holder"; then fail "users were cut off, but the status is 0"; fi
 has "$(cat "$T/log")" "ended all the same" "message about the second signal"
 await exit "$worker"
 if cat <&5 2>/dev/null; then fail "a read from a mount that is gone"; fi
+exec 5<&-
+
+# Nor is it waited for for ever.
+foreground_hellofs
+exec 5<"$M/hello"
+kill -TERM "$holder"
+if wait "$holder"; then fail "users were cut off by the deadline, but the status is 0"; fi
+has "$(cat "$T/log")" "ended all the same" "message about the deadline"
 exec 5<&-

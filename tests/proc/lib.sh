@@ -45,12 +45,15 @@ hierarchy() {
 	[ -n "$v2" ] && grep -qw "$1" "$v2/cgroup.controllers" && echo "$v2"
 }
 
-# make_cgroup NAME - in every hierarchy; removed when the script ends
+# make_cgroup NAME [inner] - in every hierarchy; removed when the script ends.
+# An inner one leaves its parent able to hold processes in the v2 tree, and so
+# has no controllers of its own there.
 make_cgroup() {
 	local h
 	for h in $(hierarchies); do
-		[ ! -e "$h/cgroup.subtree_control" ] || enable_v2 "$h/$(dirname "$1")"
-		mkdir -p "$h/$1"
+		[ ! -e "$h/cgroup.subtree_control" ] || [ "${2:-}" = inner ] ||
+			enable_v2 "$h/$(dirname "$1")"
+		mkdir "$h/$1"
 		defer rmdir "$h/$1"
 		[ ! -e "$h/$1/cpuset.cpus" ] || [ -e "$h/cgroup.subtree_control" ] || {
 			cat "$h/$(dirname "$1")/cpuset.cpus" >"$h/$1/cpuset.cpus"
@@ -73,7 +76,7 @@ in_cgroup() {
 	shift
 	(
 		for h in $(hierarchies); do
-			echo "$BASHPID" >"$h/$name/cgroup.procs"
+			echo "$BASHPID" >"$h/$name/cgroup.procs" || exit 125
 		done
 		exec "$@"
 	)

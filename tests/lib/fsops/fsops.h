@@ -78,6 +78,14 @@ uint64_t hash_bytes(uint64_t hash, const void *bytes, size_t size);
 /** fill_pattern() - bytes that tell where in a file they belong */
 void fill_pattern(char *buf, size_t size, long byte, long offset);
 
+/**
+ * is_ghost() - a name that readdir gave and stat does not find, to be left out
+ *
+ * Only with FSOPS_NO_GHOSTS in the environment: kernel overlay lists the
+ * whiteouts of a lower directory that is not merged with any other.
+ */
+bool is_ghost(int dir_fd, const char *name);
+
 /** parse_flags() - "wronly|creat|excl" as for open(2); -1 if unknown */
 long parse_flags(const char *text);
 

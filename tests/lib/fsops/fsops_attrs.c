@@ -57,12 +57,17 @@ static long do_stat(struct fsops *ops, const struct arg *a)
 	return 0;
 }
 
+/*
+ * Without the number of links: of a lower file that was unlinked while open
+ * kernel overlay goes on to say that it has one.
+ */
 static long do_fstat(struct fsops *ops, const struct arg *a)
 {
 	struct stat st;
 
 	if (fstat(ops->fds[a[0].number], &st) < 0)
 		return -errno;
+	st.st_nlink = 0;
 	show_stat(ops->detail_out, &st);
 	return 0;
 }

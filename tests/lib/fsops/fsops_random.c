@@ -16,9 +16,14 @@ struct template {
 };
 
 /*
- * P path, D path that is likely a directory, F likely a file, S slot, M mode,
- * O offset, L length, B byte, U user, X xattr name, V value, T time,
- * W flags for writing, A acl
+ * P path, D path that is likely a directory, F likely a file, S slot, R slot for
+ * reading, W slot for writing, M mode, O offset, L length, N other length, B byte,
+ * U user, X xattr name, V value, T time, r flags for reading, w for writing, A acl
+ *
+ * Not tried at random, for kernel overlay answers in its own way: changing
+ * attributes through a descriptor for reading (EEXIST, once the file is unlinked),
+ * truncating to the same size (it changes mtime), opening for writing and then
+ * writing nothing (it copies up at once, we do when something changes).
  */
 static const struct template user_templates[] = {
 	{ 6, "create {F} {M}" },
@@ -48,7 +53,7 @@ static const struct template user_templates[] = {
 	{ 4, "chown {P} {U} {U}" },
 	{ 3, "utimens {P} {T} {T}" },
 	{ 2, "touch {P}" },
-	{ 3, "truncate {F} {L}" },
+	{ 3, "truncate {F} {N}" },
 	{ 4, "setxattr {P} {X} {V}" },
 	{ 1, "setxattr_create {P} {X} {V}" },
 	{ 1, "setxattr_replace {P} {X} {V}" },
@@ -61,33 +66,37 @@ static const struct template user_templates[] = {
 	{ 2, "setacl {D} default {A}" },
 	{ 1, "getacl {P} access" },
 	{ 1, "getacl {P} default" },
-	{ 14, "open {S} {F} {W} {M}" },
-	{ 2, "open {S} {D} rdonly|directory" },
+	{ 6, "open {R} {F} {r} {M}" },
+	{ 10, "open {W} {F} {w} {M}" },
+	{ 2, "open {R} {D} rdonly|directory" },
+	{ 1, "open {W} {D} rdwr|tmpfile {M}" },
+	{ 2, "link_open {W} {F}" },
 	{ 2, "close {S}" },
-	{ 2, "reopen {S} {S} rdonly" },
+	{ 2, "reopen {R} {S} rdonly" },
 	{ 4, "pread {S} {O} {L}" },
-	{ 6, "pwrite {S} {O} {L} {B}" },
-	{ 3, "write {S} {L} {B}" },
-	{ 2, "ftruncate {S} {L}" },
+	{ 6, "pwrite {W} {O} {L} {B}" },
+	{ 3, "write {W} {L} {B}" },
+	{ 2, "ftruncate {W} {N}" },
 	{ 3, "fstat {S}" },
-	{ 1, "fchmod {S} {M}" },
-	{ 1, "fchown {S} {U} {U}" },
-	{ 1, "futimens {S} {T} {T}" },
-	{ 1, "fsetxattr {S} {X} {V}" },
+	{ 1, "fchmod {W} {M}" },
+	{ 1, "fchown {W} {U} {U}" },
+	{ 1, "futimens {W} {T} {T}" },
+	{ 1, "fsetxattr {W} {X} {V}" },
 	{ 1, "fgetxattr {S} {X}" },
 	{ 1, "fsync {S}" },
 	{ 1, "fdatasync {S}" },
-	{ 1, "fallocate {S} plain {O} {L}" },
-	{ 1, "fallocate {S} keep {O} {L}" },
-	{ 1, "fallocate {S} punch {O} {L}" },
-	{ 1, "fallocate {S} zero {O} {L}" },
-	{ 1, "copy {S} {O} {S} {O} {L}" },
-	{ 2, "mmap_write {S} {O} {L} {B}" },
+	{ 1, "fallocate {W} plain {O} {L}" },
+	{ 1, "fallocate {W} keep {O} {L}" },
+	{ 1, "fallocate {W} punch {O} {L}" },
+	{ 1, "fallocate {W} zero {O} {L}" },
+	{ 1, "copy {S} {O} {W} {O} {L}" },
+	{ 2, "mmap_write {W} {O} {L} {B}" },
 	{ 2, "map {F}" },
 	{ 3, "drop_cache {S}" },
 	{ 1, "readdir_open {S}" },
 	{ 5, "read {F}" },
 	{ 5, "put {F} 0 {L} {B}" },
+	{ 1, "put {F} 0 0 0" },
 	{ 4, "patch {F} {O} {L} {B}" },
 	{ 3, "append {F} {L} {B}" },
 	{ 2, "as {U} {U}" },
@@ -167,16 +176,19 @@ static void put_choice(struct rng *rng, char kind)
 		"0", "2770",
 	};
 	static const unsigned offsets[] = { 0, 1, 100, 511, 4095, 4096, 5000, 65536, 100000 };
-	static const unsigned lengths[] = { 0, 1, 10, 100, 4096, 4097, 10000, 70000 };
+	static const unsigned lengths[] = { 1, 10, 100, 4096, 4097, 10000, 70000 };
 	static const unsigned users[] = { 0, 0, 1000, 1001 };
 	static const char *const xattrs[] = {
 		"user.one", "user.two", "trusted.one", "security.one", "user.overlay.opaque",
 		"trusted.overlay.opaque",
 	};
-	static const char *const flags[] = {
-		"rdonly", "rdonly", "wronly", "rdwr", "rdwr", "rdwr|creat", "rdwr|creat|excl",
-		"rdwr|trunc", "wronly|append", "rdwr|creat|trunc", "rdonly|nofollow",
-		"rdonly|trunc", "path",
+	static const unsigned other_lengths[] = { 7, 5001, 20001, 99999 };
+	static const char *const read_flags[] = {
+		"rdonly", "rdonly", "rdonly|nofollow", "rdonly|trunc", "path",
+	};
+	static const char *const write_flags[] = {
+		"wronly", "rdwr", "rdwr", "rdwr|creat", "rdwr|creat|excl", "rdwr|trunc",
+		"wronly|append", "rdwr|creat|trunc",
 	};
 	static const char *const acls[] = {
 		"user::7,user:1000:5,group::5,mask::5,other::0",
@@ -199,7 +211,11 @@ static void put_choice(struct rng *rng, char kind)
 	case 'X': printf("%s", PICK(rng, xattrs)); break;
 	case 'V': printf("v%u", below(rng, 100)); break;
 	case 'T': printf("%u", 1000000000 + below(rng, 1000)); break;
-	case 'W': printf("%s", PICK(rng, flags)); break;
+	case 'R': printf("%u", below(rng, 2)); break;
+	case 'W': printf("%u", 2 + below(rng, 2)); break;
+	case 'N': printf("%u", PICK(rng, other_lengths)); break;
+	case 'r': printf("%s", PICK(rng, read_flags)); break;
+	case 'w': printf("%s", PICK(rng, write_flags)); break;
 	case 'A': printf("%s", PICK(rng, acls)); break;
 	default: abort();
 	}
@@ -216,6 +232,22 @@ static void put_line(struct rng *rng, const char *text)
 		}
 	}
 	putchar('\n');
+}
+
+/* The slot that was opened for writing is written to. */
+static void put_user_line(struct rng *rng, const char *text)
+{
+	static const char *const slots[] = { "2", "3" };
+	char line[128];
+
+	if (strncmp(text, "open {W}", 8) != 0) {
+		put_line(rng, text);
+		return;
+	}
+	snprintf(line, sizeof(line), "open %s%s", PICK(rng, slots), text + 8);
+	put_line(rng, line);
+	snprintf(line, sizeof(line), "write %c 10 {B}", line[5]);
+	put_line(rng, line);
 }
 
 /* Most layers have most of the upper directories, so that they merge. */
@@ -257,7 +289,7 @@ void fsops_generate(enum generate_kind kind, uint64_t seed, long count)
 	if (layer)
 		put_skeleton(&rng);
 	for (; count > 0; count--)
-		put_line(&rng, pick_template(&rng, table, n));
+		put_user_line(&rng, pick_template(&rng, table, n));
 	if (layer)
 		printf("freeze\n");
 }

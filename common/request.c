@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config.h"
+#include "common/request.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <string.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "common/errors.h"
+#include "common/fuse_kernel.h"
+#include "common/log.h"
+#include "common/negotiate.h"
+
+/*
+ * libfuse hands its hooks the file system's userdata and nothing of ours. A
+ * process serves one mount, so these may stand outside of any structure.
+ */
+static struct session *serving;
+static pthread_key_t slot_key;
+static _Thread_local struct record_slot *thread_slot;
+static _Thread_local bool thread_resent;
+static _Thread_local const struct fusek_in_header *thread_request;
+static _Thread_local struct fusek_open_out thread_open_extra;
+
+static void give_slot(void *slot)
+{
+	record_slot_give(slot);
+}
+
+int request_init(struct session *s)
+{
+	serving = s;
+	return -pthread_key_create(&slot_key, give_slot);
+}
+
+/* Also for threads of the file system that only reply. */
+static struct record_slot *my_slot(void)
+{
+	if (!thread_slot) {
+		thread_slot = record_slot_take(serving->record);
+		(void)pthread_setspecific(slot_key, thread_slot);
+	}
+	return thread_slot;
+}
+
+bool session_is_resent(const struct session *s)
+{
+	return thread_resent;
+}
+
+void session_extend_open(struct session *s, uint32_t open_flags,
+			 int32_t backing_id)
+{
+	thread_open_extra.open_flags = open_flags;
+	thread_open_extra.backing_id = backing_id;
+}
+
+/* The replies to OPEN and CREATE both end in a fusek_open_out. */
+static void extend_open(struct iovec *iov, int count)
+{
+	const struct fusek_out_header *header = iov[0].iov_base;
+	struct iovec *last = &iov[count - 1];
+	struct fusek_open_out *out;
+
+	if (!header->error && count > 1 && last->iov_len >= sizeof(*out)) {
+		out = (void *)((char *)last->iov_base + last->iov_len -
+			       sizeof(*out));
+		out->open_flags |= thread_open_extra.open_flags;
+		out->backing_id = thread_open_extra.backing_id;
+	}
+	memset(&thread_open_extra, 0, sizeof(thread_open_extra));
+}
+
+static bool answers_init(const struct fusek_out_header *out)
+{
+	const struct fusek_in_header *init = (const void *)serving->record->init;
+
+	return serving->record->init_bytes && out->unique == init->unique;
+}
+
+static ssize_t answer_init(int fd, struct iovec *iov, int count)
+{
+	negotiate_reply(serving, iov, count);
+	if (session_generation(serving) > 0)	/* the kernel had it long ago */
+		return ((struct fusek_out_header *)iov[0].iov_base)->len;
+	return writev(fd, iov, count);
+}
+
+static ssize_t send_reply(int fd, struct iovec *iov, int count, void *userdata)
+{
+	const struct fusek_out_header *out = iov[0].iov_base;
+	struct record_slot *slot;
+	ssize_t n;
+
+	if (out->unique == 0)		/* a notification */
+		return writev(fd, iov, count);
+	if (answers_init(out))
+		return answer_init(fd, iov, count);
+
+	if (thread_open_extra.open_flags)
+		extend_open(iov, count);
+	slot = my_slot();
+	record_decide(slot, iov, count);
+	n = writev(fd, iov, count);
+	record_sent(slot);
+	return n;
+}
+
+static ssize_t receive(int fd, void *buf, size_t size, void *userdata)
+{
+	return receive_read(&serving->receive, buf, size);
+}
+
+/* Only large replies to READ: the kernel may ask for those as often as it likes,
+ * so they are not recorded. */
+static ssize_t splice_reply(int from, off_t *from_at, int to, off_t *to_at,
+			    size_t bytes, unsigned flags, void *userdata)
+{
+	ssize_t n = splice(from, from_at, to, to_at, bytes, flags);
+
+	record_sent(my_slot());
+	return n;
+}
+
+static ssize_t splice_request(int from, off_t *from_at, int to, off_t *to_at,
+			      size_t bytes, unsigned flags, void *userdata)
+{
+	return receive_splice(&serving->receive, to, bytes, flags);
+}
+
+const struct fuse_custom_io request_hooks = {
+	.writev = send_reply,
+	.read = receive,
+	.splice_receive = splice_request,
+	.splice_send = splice_reply,
+};
+
+static void send_raw(struct session *s, const void *data, size_t bytes)
+{
+	/* ENOENT: the kernel has the answer already, or its asker gave up. */
+	if (write(s->device_fd, data, bytes) < 0 && errno != ENOENT)
+		log_warn("cannot write to the FUSE device: %s\nGoing on.",
+			 strerror(errno));
+}
+
+static void send_error(struct session *s, uint64_t unique, int error)
+{
+	struct fusek_out_header out = {
+		.len = sizeof(out), .error = -error, .unique = unique,
+	};
+
+	send_raw(s, &out, sizeof(out));
+}
+
+bool session_request_drops_privileges(void)
+{
+	const struct fusek_in_header *in = thread_request;
+	const void *body = in + 1;
+
+	if (in && in->opcode == FUSEK_OP_WRITE)
+		return ((const struct fusek_write_in *)body)->write_flags &
+		       FUSEK_WRITE_KILL_SUIDGID;
+	if (in && in->opcode == FUSEK_OP_SETATTR)
+		return ((const struct fusek_setattr_in *)body)->valid &
+		       FUSEK_FATTR_KILL_SUIDGID;
+	return true;
+}
+
+/* Answers from what a dead worker decided. */
+static void send_orphan(struct session *s, struct record_reply *reply,
+			uint64_t unique)
+{
+	struct fusek_out_header *out = (void *)reply->data;
+
+	out->unique = unique;	/* its resend bit is part of its name */
+	send_raw(s, reply->data, reply->bytes);
+	record_orphan_sent(reply);
+}
+
+/* Return: true if the request needs no more work. */
+static bool settle_resent(struct session *s, const struct fusek_in_header *in)
+{
+	struct record_reply *orphan = record_orphan(s->record, in->unique);
+
+	if (orphan) {
+		send_orphan(s, orphan, in->unique);
+		record_sent(my_slot());
+		return true;
+	}
+	if (record_is_poison(s->record, in->unique)) {
+		log_error("a request of kind %u crashed %d workers\nIt is answered with an I/O error; please report the crashes.",
+			  in->opcode, RECORD_CRASHES_ALLOWED);
+		send_error(s, in->unique, EIO);
+		return true;
+	}
+	return false;
+}
+
+void request_work_on(struct session *s, const struct fuse_buf *buf)
+{
+	struct record_slot *slot = my_slot();
+	const struct fusek_in_header *in = buf->mem;
+
+	/* In a pipe are only large writes, which may be repeated. */
+	if (buf->flags & FUSE_BUF_IS_FD) {
+		record_begin(slot, 0, FUSEK_OP_WRITE);
+		fuse_session_process_buf(s->fuse, buf);
+		return;
+	}
+
+	record_begin(slot, in->unique, in->opcode);
+	thread_resent = in->unique & FUSEK_UNIQUE_RESEND;
+	thread_request = in;
+	if (in->opcode == FUSEK_OP_TMPFILE)
+		((struct fusek_in_header *)buf->mem)->opcode = FUSEK_OP_CREATE;
+	if (!thread_resent || !settle_resent(s, in))
+		fuse_session_process_buf(s->fuse, buf);
+	thread_request = NULL;
+	record_end(slot);
+}
+
+void request_recover(struct session *s, const uint64_t *lost, unsigned count)
+{
+	struct fusek_out_header resend = {
+		.len = sizeof(resend), .error = FUSEK_NOTIFY_RESEND,
+	};
+
+	if (session_has(s, SESSION_RESEND)) {
+		send_raw(s, &resend, sizeof(resend));
+		return;
+	}
+	for (unsigned i = 0; i < count; i++) {
+		struct record_reply *orphan = record_orphan(s->record, lost[i]);
+
+		if (orphan)
+			send_orphan(s, orphan, lost[i]);
+		else
+			send_error(s, lost[i], EIO);
+	}
+}

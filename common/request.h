@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * common/request.h - a request's way in and its reply's way out
+ *
+ * libfuse decodes requests and encodes replies. What we add on the way is the
+ * record of what is in hand and what was decided, and what libfuse cannot say.
+ */
+#pragma once
+
+#include "common/session_impl.h"
+
+/** request_hooks - for fuse_session_custom_io() */
+extern const struct fuse_custom_io request_hooks;
+
+/** request_init() - once in a worker, before its threads. Return: 0; -EAGAIN */
+int request_init(struct session *s);
+
+/** request_work_on() - a request was received: have it answered */
+void request_work_on(struct session *s, const struct fuse_buf *buf);
+
+/**
+ * request_recover() - in a successor that is ready
+ * @lost:	unique ids that the dead worker had in hand
+ *
+ * They come again, or must be answered now.
+ */
+void request_recover(struct session *s, const uint64_t *lost, unsigned count);

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* procfs/container_view.c - look at one container */
+#include "config.h"
+
+#include <errno.h>
+
+#include "common/cleanup.h"
+#include "procfs/clock.h"
+#include "procfs/container_impl.h"
+#include "procfs/process.h"
+
+#define LOAD_READ_NS	 (1200 * NS_PER_S)	/* loads that nobody reads are not sampled */
+#define CLOCK_SETTLED_NS (10 * NS_PER_S)
+
+/* The cgroups, opened again after another worker had them open. */
+static int group_locked(struct container *c) REQUIRES(c->lock)
+{
+	struct group_spec spec;
+	int r;
+
+	if (c->group)
+		return 0;
+	container_group_spec(c->slot, &spec);
+	r = group_open(c->cs->world->layout, &spec, &c->group);
+	return r == -ENOENT ? -ENODEV : r;
+}
+
+bool container_has_v2(struct container *c)
+{
+	lock_scope(&c->lock);
+	return group_locked(c) == 0 && group_has(c->group, GROUP_V2) &&
+	       group_depth(c->group, GROUP_V2) > 0;
+}
+
+/*
+ * A container registered by its cgroups alone began with the oldest process in
+ * them, or, while there is none yet, when it was registered.
+ */
+static void find_start_locked(struct container *c, uint64_t now) REQUIRES(c->lock)
+{
+	struct host *host = c->cs->world->host;
+
+	for (int i = 0; i < GROUP_PLACES; i++) {
+		if (!group_has(c->group, i) || group_depth(c->group, i) == 0)
+			continue;
+		if (process_oldest_start_ns(host, group_dir(c->group, i),
+					    &c->start_ns) < 0)
+			break;
+		c->slot->start_ns = c->start_ns;
+		return;
+	}
+	c->start_ns = now;
+	c->slot->start_ns = now;
+}
+
+/*
+ * A process may enter its time namespace after it was registered, but has done
+ * so when the container runs. It cannot leave it again.
+ */
+static void find_clock_locked(struct container *c, uint64_t now) REQUIRES(c->lock)
+{
+	if (!c->slot->pid || (c->clock_read_ns &&
+			      c->clock_read_ns - c->start_ns > CLOCK_SETTLED_NS))
+		return;
+	if (process_clock_offset_ns(c->cs->world->host, c->slot->pid,
+				    &c->clock_offset_ns) == 0)
+		c->clock_read_ns = now > c->start_ns ? now : c->start_ns;
+}
+
+static int ready_locked(struct container *c, uint64_t now) REQUIRES(c->lock)
+{
+	int r;
+
+	if (__atomic_load_n(&c->use->kind, __ATOMIC_ACQUIRE) == CONTAINER_NONE ||
+	    c->use->generation != c->generation)
+		return -ENODEV;
+	r = group_locked(c);
+	if (r >= 0 && !c->start_ns && !c->slot->is_host_clock)
+		find_start_locked(c, now);
+	return r;
+}
+
+int container_view(struct container *c, unsigned needs, const char *host_path,
+		   struct view *v)
+{
+	uint64_t now = clock_now_ns();
+	struct gather g;
+	int r;
+
+	lock_scope(&c->lock);
+	r = ready_locked(c, now);
+	if (r < 0)
+		return r;
+	if (needs & (VIEW_TIMES | VIEW_CLOCK | VIEW_BTIME))
+		find_clock_locked(c, now);
+
+	__atomic_store_n(&c->read_ns, now, __ATOMIC_RELAXED);
+	g = (struct gather){
+		.policy = &c->cs->world->policy,
+		.host = c->cs->world->host,
+		.group = c->group,
+		.account = &c->slot->account,
+		.start_ns = c->start_ns,
+		.clock_offset_ns = c->clock_offset_ns,
+		.missing = c->cs->world->missing,
+	};
+	if (c->trace && pthread_equal(c->tracer, pthread_self()))
+		group_trace(c->group, take_ptr(c->trace), c->trace_context);
+	r = gather_view(&g, needs, host_path, v);
+	group_trace(c->group, NULL, NULL);
+	return r;
+}
+
+void container_trace(struct container *c,
+		     void (*trace)(void *context, const struct group_reading *reading),
+		     void *context)
+{
+	lock_scope(&c->lock);
+	c->trace = trace;
+	c->trace_context = context;
+	c->tracer = pthread_self();
+}
+
+int container_with_load(struct container *c,
+			int (*update)(struct container_load *load, struct group *group,
+				      uint64_t start_ns, void *context),
+			void *context)
+{
+	int r;
+
+	lock_scope(&c->lock);
+	r = ready_locked(c, clock_now_ns());
+	if (r < 0)
+		return r;
+	return update(&c->slot->load, c->group, c->start_ns, context);
+}
+
+void container_load_was_read(struct container *c)
+{
+	__atomic_store_n(&c->load_read_ns, clock_now_ns(), __ATOMIC_RELAXED);
+}
+
+bool container_is_idle(const struct container *c)
+{
+	return clock_now_ns() - __atomic_load_n(&c->load_read_ns, __ATOMIC_RELAXED) >
+	       LOAD_READ_NS;
+}
