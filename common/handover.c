@@ -17,6 +17,7 @@
 #define FORMAT	 "mode=%d holder=%d detached=%d device=%d state=%d " \
 		 "serving=%d stop=%d keep=%d crash=%d"
 #define FIELDS	 9
+#define INHERIT	 " inherit"	/* then a number for each, with a blank before */
 
 enum { EXIT_NOT_EXECUTED = 126 };
 
@@ -79,10 +80,24 @@ static void keep_open(int fd)
 		(void)fcntl(fd, F_SETFD, 0);
 }
 
+static void describe(const struct session *s, enum handover_mode mode,
+		     char *value, size_t size)
+{
+	size_t n;
+
+	snprintf(value, size, FORMAT INHERIT, mode, s->holder,
+		 !s->config->foreground, s->device_fd, s->state_fd,
+		 s->serving_fd, s->stop_fd, s->keep_worker_fd, s->crash_fd);
+	for (unsigned i = 0; i < SESSION_INHERIT_FDS; i++) {
+		n = strlen(value);
+		snprintf(value + n, size - n, " %d", s->config->inherit_fds[i]);
+	}
+}
+
 _Noreturn void handover_exec(struct session *s, int exe_fd,
 			     enum handover_mode mode)
 {
-	char value[256];
+	char value[512];
 
 	keep_open(s->device_fd);
 	keep_open(s->state_fd);
@@ -94,9 +109,11 @@ _Noreturn void handover_exec(struct session *s, int exe_fd,
 		if (s->record->kept[i] > 0)
 			keep_open(s->record->kept[i]);
 
-	snprintf(value, sizeof(value), FORMAT, mode, s->holder,
-		 !s->config->foreground, s->device_fd, s->state_fd,
-		 s->serving_fd, s->stop_fd, s->keep_worker_fd, s->crash_fd);
+	for (unsigned i = 0; i < SESSION_INHERIT_FDS; i++)
+		if (s->config->inherit_fds[i] > 0)
+			keep_open(s->config->inherit_fds[i]);
+
+	describe(s, mode, value, sizeof(value));
 	if (setenv(VARIABLE, value, 1) == 0 && chdir(s->cwd) == 0)
 		fexecve(exe_fd, s->argv, environ);
 	dprintf(STDERR_FILENO, "%s: cannot execute '%s': %s\n", log_program(),
@@ -112,6 +129,23 @@ static void close_on_exec(int fd)
 bool session_is_handover(void)
 {
 	return getenv(VARIABLE);
+}
+
+int session_handover_fd(unsigned index)
+{
+	const char *value = getenv(VARIABLE);
+	const char *numbers = value ? strstr(value, INHERIT) : NULL;
+	char *end;
+	long fd = 0;
+
+	if (!numbers || index >= SESSION_INHERIT_FDS)
+		return -ENOENT;
+	numbers += strlen(INHERIT);
+	for (unsigned i = 0; i <= index; i++, numbers = end)
+		fd = strtol(numbers, &end, 10);
+	if (fd <= 0 || fd > INT_MAX || fcntl((int)fd, F_SETFD, FD_CLOEXEC) < 0)
+		return -ENOENT;
+	return (int)fd;
 }
 
 enum handover_mode handover_find(struct session *s)

@@ -82,13 +82,15 @@ int receive_init(struct receive *r, int device_fd, int stop_fd,
 static ssize_t try_once(const struct receive *r, const struct target *t)
 {
 	if (t->buf)
-		return read(r->device_fd, t->buf, t->size);
-	return splice(r->device_fd, NULL, t->pipe_fd, NULL, t->size, t->flags);
+		return neg_errno64(read(r->device_fd, t->buf, t->size));
+	return neg_errno64(splice(r->device_fd, NULL, t->pipe_fd, NULL, t->size,
+				  t->flags));
 }
 
+/* A request, or an error that is no reason to wait. */
 static bool came(ssize_t n)
 {
-	return n >= 0 || errno != EAGAIN;
+	return n != -EAGAIN;
 }
 
 static void add_credit(struct receive *r, int32_t sum)
@@ -155,8 +157,7 @@ static ssize_t spin(struct receive *r, const struct target *t)
 	set_credit(r, now - before > PREEMPTED_NS ? CREDIT_PREEMPTED :
 						    CREDIT_MISSED);
 	become_cold(r);
-	errno = EAGAIN;
-	return -1;
+	return -EAGAIN;
 }
 
 static bool is_hot_one_held_up(const struct receive *r)
@@ -220,10 +221,8 @@ static ssize_t sleep_and_try(struct receive *r, const struct target *t)
 
 	do {
 		error = sleep_until_woken(r);
-		if (error < 0) {
-			errno = -error;
-			return -1;
-		}
+		if (error < 0)
+			return error;
 		n = try_once(r, t);
 		if (!came(n))
 			park(r);	/* the hot one was faster */
@@ -251,11 +250,20 @@ static ssize_t receive(struct receive *r, const struct target *t)
 	return n;
 }
 
+/* As libfuse wants it from its hooks. */
+static ssize_t to_errno(ssize_t n)
+{
+	if (n >= 0)
+		return n;
+	errno = (int)-n;
+	return -1;
+}
+
 ssize_t receive_read(struct receive *r, void *buf, size_t size)
 {
 	struct target t = { .buf = buf, .size = size };
 
-	return receive(r, &t);
+	return to_errno(receive(r, &t));
 }
 
 ssize_t receive_splice(struct receive *r, int pipe_fd, size_t size,
@@ -263,7 +271,7 @@ ssize_t receive_splice(struct receive *r, int pipe_fd, size_t size,
 {
 	struct target t = { .pipe_fd = pipe_fd, .size = size, .flags = flags };
 
-	return receive(r, &t);
+	return to_errno(receive(r, &t));
 }
 
 void receive_thread_done(struct receive *r)

@@ -35,6 +35,8 @@ enum session_feature {
 	SESSION_FEATURE_COUNT,
 };
 
+enum { SESSION_INHERIT_FDS = 4 };
+
 struct session_config {
 	const char *fsname;	   /* first column of /proc/mounts */
 	const char *subtype;	   /* the type shown is "fuse.SUBTYPE" */
@@ -47,6 +49,8 @@ struct session_config {
 	unsigned threads;	   /* worker threads; 0: one per core, at least 2 */
 	unsigned max_read_bytes;   /* 0: the kernel's default */
 	size_t state_bytes;	   /* size of the state memfd; 0: none */
+	/* What session_handover_fd() finds, by its index; 0: none. Lent. */
+	int inherit_fds[SESSION_INHERIT_FDS];
 	bool no_resend;		   /* as on kernels before 6.9: what a dead worker
 				      had in hand fails with EIO */
 	int spin_us;		   /* wait this long for the next request without
@@ -130,6 +134,14 @@ int session_run(const struct session_config *config,
  * that it takes then is still held by the holder.
  */
 bool session_is_handover(void);
+
+/**
+ * session_handover_fd() - what the older version put into inherit_fds[@index]
+ *
+ * For a listening socket, for instance. Valid before session_run(), if
+ * session_is_handover(). Return: the descriptor, owned by the caller; -ENOENT.
+ */
+int session_handover_fd(unsigned index);
 
 /**
  * session_want() - ask the kernel for a feature; only inside init()

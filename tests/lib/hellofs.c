@@ -43,9 +43,9 @@ struct state {
 struct hello {
 	struct session *session;
 	struct state *state;
-	int kept_fd;
+	int kept_fd, inherited_fd;
 	bool fail_start, crash_later_starts, exit_later_starts, writeback;
-	bool upgrade;
+	bool upgrade, upgrade_all;
 };
 
 static const struct {
@@ -132,6 +132,13 @@ static size_t render_note(struct hello *h, char *text, size_t size)
 	return h->state->note_bytes;
 }
 
+static size_t render_inherited(struct hello *h, char *text, size_t size)
+{
+	ssize_t n = pread(h->inherited_fd, text, size, 0);
+
+	return n < 0 ? 0 : (size_t)n;
+}
+
 static const struct {
 	const char *name;
 	size_t (*render)(struct hello *h, char *text, size_t size);
@@ -145,6 +152,7 @@ static const struct {
 	{ "crash-once", render_crash_once, false },
 	{ "stuck", render_stuck, false },
 	{ "kept", render_kept, false },
+	{ "inherited", render_inherited, false },
 	{ "note", render_note, true },
 };
 
@@ -301,19 +309,26 @@ static const struct fuse_lowlevel_ops hello_ops = {
 	.unlink = hello_unlink,
 };
 
+static int text_file(const char *text)
+{
+	int fd = memfd_create("hello", MFD_CLOEXEC);
+
+	if (fd < 0 || write(fd, text, strlen(text)) < 0)
+		return -errno;
+	return fd;
+}
+
 static int hello_keep(struct hello *h)
 {
-	static const char text[] = "kept\n";
-
 	h->kept_fd = session_kept_fd(h->session, (int)h->state->kept_place);
 	if (h->kept_fd >= 0)
 		return 0;
 	if (h->state->kept_place)
 		return -ENOENT;		/* it must be there */
 
-	h->kept_fd = memfd_create("hello", MFD_CLOEXEC);
-	if (h->kept_fd < 0 || write(h->kept_fd, text, sizeof(text) - 1) < 0)
-		return -errno;
+	h->kept_fd = text_file("kept\n");
+	if (h->kept_fd < 0)
+		return h->kept_fd;
 	h->state->kept_place = session_keep_fd(h->session, h->kept_fd);
 	return h->state->kept_place < 0 ? (int)h->state->kept_place : 0;
 }
@@ -399,7 +414,9 @@ static const struct option options[] = {
 	{ "spin", required_argument, NULL, 's' },
 	{ "writeback", no_argument, NULL, 'w' },
 	{ "watchdog", required_argument, NULL, 'W' },
+	{ "subtype", required_argument, NULL, 'T' },
 	{ "upgrade", no_argument, NULL, 'U' },
+	{ "upgrade-all", no_argument, NULL, 'A' },
 	{ "fail-start", no_argument, NULL, 'F' },
 	{ "crash-later-starts", no_argument, NULL, 'C' },
 	{ "exit-later-starts", no_argument, NULL, 'E' },
@@ -420,7 +437,9 @@ static bool set_option(int c, struct session_config *config, struct hello *h)
 	case 's': config->spin_us = atoi(optarg); return true;
 	case 'w': h->writeback = true; return true;
 	case 'W': config->watchdog_s = atoi(optarg); return true;
+	case 'T': config->subtype = optarg; return true;
 	case 'U': h->upgrade = true; return true;
+	case 'A': h->upgrade_all = true; return true;
 	case 'F': h->fail_start = true; return true;
 	case 'C': h->crash_later_starts = true; return true;
 	case 'E': h->exit_later_starts = true; return true;
@@ -441,6 +460,8 @@ int main(int argc, char **argv)
 	while ((c = getopt_long(argc, argv, "fdo:", options, NULL)) != -1)
 		if (!set_option(c, &config, &h))
 			return 2;
+	if (h.upgrade_all)
+		return session_upgrade(NULL, config.subtype);
 	if (optind != argc - 1) {
 		log_error("no mountpoint given\nUsage: hellofs [OPTION]... MOUNTPOINT");
 		return 2;
@@ -448,5 +469,10 @@ int main(int argc, char **argv)
 	config.mountpoint = argv[optind];
 	if (h.upgrade)
 		return session_upgrade(config.mountpoint, config.subtype);
+	h.inherited_fd = session_is_handover() ? session_handover_fd(0) :
+						 text_file("inherited\n");
+	if (h.inherited_fd < 0)
+		return 1;
+	config.inherit_fds[0] = h.inherited_fd;
 	return session_run(&config, &hello_service, &h);
 }

@@ -38,6 +38,7 @@ has "$(cat "$T/err")" "'$M' is upgraded" "what the user is told"
 eq "$(cat "$M/hello")" "hello, next" "the new version serves"
 eq "$(cat "$M/note")" before "the state is there"
 eq "$(cat "$M/kept")" kept "a descriptor that was kept"
+eq "$(cat "$M/inherited")" inherited "a descriptor of the program's own"
 eq "$(status_line pauses)" 1 "the old version was told to finish"
 eq "$(holder_of "$(status_line pid)")" "$holder" "the holder is the same"
 eq "$(head -c 26 <&5)" abcdefghijklmnopqrstuvwxyz "an open file"
@@ -73,3 +74,20 @@ await exit "$holder"
 
 eq "$(status_of timeout 60 "$LIB/hellofs" --upgrade "$T")" 1 "upgrade of something else"
 has "$(cat "$T/err")" "is not a mount that can be upgraded" "upgrade of something else: message"
+
+# All of one kind, and none of another.
+install hellofs
+for i in 1 2; do
+	mkdir "$T/all$i"
+	timeout 60 "$T/bin/hellofs" --subtype "$TEST_ID" "$T/all$i"
+done
+timeout 60 "$T/bin/hellofs" "$M"
+install hellofs-next
+eq "$(status_of timeout 60 "$T/bin/hellofs" --subtype "$TEST_ID" --upgrade-all)" 0 "status for all"
+for i in 1 2; do
+	has "$(cat "$T/err")" "'$T/all$i' is upgraded" "what the user is told about each"
+	eq "$(cat "$T/all$i/hello")" "hello, next" "each is upgraded"
+	umount "$T/all$i"
+done
+eq "$(cat "$M/hello")" "hello, world" "another kind is not"
+umount "$M"
