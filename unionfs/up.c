@@ -205,12 +205,12 @@ static int parent_take(const struct ascent *a, struct inode **ret)
 	struct name *name;
 	int r;
 
-	rwlock_take_write(&t->lock);
+	rwlock_take_write(&a->u->inodes.lock);
 	name = name_wanted(a);
 	*ret = name ? inode_at(t, name->parent) : NULL;
 	if (*ret)
-		inode_hold(t, *ret);
-	rwlock_drop_write(&t->lock);
+		inode_hold(&a->u->inodes, *ret);
+	rwlock_drop_write(&a->u->inodes.lock);
 	if (!*ret)
 		return 0;
 
