@@ -40,7 +40,8 @@ void op_run(struct op *op);
 /** op_union() - what the session was started with */
 struct unionfs *op_union(fuse_req_t req);
 
-/** op_inode() - the inode of a node id; replies -ESTALE and returns NULL if unknown */
+/** op_inode() - the inode of a node id; replies -ESTALE and returns NULL if unknown:
+ *	then @req is gone, too late to ask op_union() */
 struct inode *op_inode(fuse_req_t req, fuse_ino_t id);
 
 /** reply_result() - 0 or an error; any error but -EINPROGRESS; returns 0 */

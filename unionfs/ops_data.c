@@ -27,8 +27,8 @@ static void op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi
 static void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 		    struct fuse_file_info *fi)
 {
-	struct inode *inode = op_inode(req, ino);
 	struct unionfs *u = op_union(req);
+	struct inode *inode = op_inode(req, ino);
 	cleanup_free char *data = NULL;
 	struct backing *b;
 	ssize_t n;
