@@ -70,16 +70,18 @@ static int run_write(struct op *op)
 {
 	struct backing *b;
 	ssize_t n = data_write(op->u, &op->call, op->inode, &b);
+	int r;
 
-	if (n < 0)
-		return reply_result(op->req, n);
-	n = write_all(b->fd, op->data, op->size, op->offset);
+	if (n == -EINPROGRESS)
+		return n;
 	if (n >= 0) {
-		int r = attr_drop_privileges(&op->call, b->fd);
-
+		n = write_all(b->fd, op->data, op->size, op->offset);
+		r = n < 0 ? 0 : attr_drop_privileges(&op->call, b->fd);
 		n = r < 0 ? r : n;
+		data_put(&op->u->data, b);
 	}
-	data_put(&op->u->data, b);
+	if (n < (ssize_t)op->size && op->flags)
+		ops_pages_lost(op->u, op->inode, op->id);
 	if (n < 0)
 		return reply_result(op->req, n);
 	fuse_reply_write(op->req, n);
@@ -90,7 +92,7 @@ static void op_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t siz
 		     off_t off, struct fuse_file_info *fi)
 {
 	struct op op = { .id = ino, .data = buf, .size = size, .offset = off,
-			 .run = run_write };
+			 .flags = fi->writepage, .run = run_write };
 
 	if (!op_begin(&op, req))
 		return;
