@@ -8,6 +8,7 @@
 
 #include "common/log.h"
 #include "common/opt.h"
+#include "launcher/cmd_image.h"
 #include "launcher/fault.h"
 #include "launcher/json.h"
 #include "launcher/verbs.h"
@@ -44,6 +45,9 @@ static const struct verb {
 	{ "state", verb_state, "print the state of a container as JSON" },
 	{ "delete", verb_delete, "remove a container" },
 	{ "rm", verb_delete, NULL },
+	{ "images", verb_images, "list the images" },
+	{ "import", verb_import, "bring in an image from a file or directory" },
+	{ "rmi", verb_rmi, "remove images" },
 };
 
 #define VERB_COUNT (sizeof(verbs) / sizeof(verbs[0]))
