@@ -196,6 +196,16 @@ const char *cgroup_group_path(const struct cgroup_group *g)
 	return g->path;
 }
 
+unsigned cgroup_group_levels(const struct cgroup_group *g)
+{
+	unsigned levels = 0;
+
+	for (size_t i = 0; i < g->place_count; i++)
+		if (g->places[i].levels_made > levels)
+			levels = g->places[i].levels_made;
+	return levels;
+}
+
 int cgroup_group_fd(const struct cgroup_group *g, enum cgroup_controller controller)
 {
 	for (size_t i = 0; i < g->place_count; i++)

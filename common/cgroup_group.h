@@ -56,6 +56,9 @@ struct cgroup_group *cgroup_group_close(struct cgroup_group *group);
 /** cgroup_group_path() - the path as given; lent */
 const char *cgroup_group_path(const struct cgroup_group *group);
 
+/** cgroup_group_levels() - how many components creating it made, at most */
+unsigned cgroup_group_levels(const struct cgroup_group *group);
+
 /** cgroup_group_fd() - the directory in the hierarchy of @controller; lent; -1 if absent */
 int cgroup_group_fd(const struct cgroup_group *group,
 		    enum cgroup_controller controller);

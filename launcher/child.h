@@ -34,6 +34,7 @@ struct child {
 	size_t title_size;
 	bool supervised;	/* die with the supervisor */
 	int channel;
+	unsigned preserve_fds;
 	int start_fd;		/* a listening socket: the start is the first to connect; -1 */
 	int null_fd;		/* the host's /dev/null, for masks */
 	int console_fd;		/* the terminal's slave; -1 */
@@ -58,3 +59,4 @@ int child_place_views(struct child *c, struct fault *f);
 int child_mask_paths(struct child *c, struct fault *f);
 int child_make_devices(struct child *c, struct fault *f);
 int child_make_console(struct child *c, struct fault *f);
+int child_make_terminal(struct child *c, struct fault *f);	/* the same without /dev/console */

@@ -66,8 +66,10 @@ int container_cleanup(struct state_dir *dir, const struct state *s, struct fault
 	r = remove_groups(s);
 	if (r < 0)
 		return fault_set(f, r, "cannot remove the cgroup '%s'", s->cgroup_path);
-	if (s->view)
+	if (s->view) {
 		views_unregister(s->id);
+		views_end_daemon();
+	}
 	if (s->scratch) {
 		r = tree_remove_path(s->scratch);
 		if (r < 0)

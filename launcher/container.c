@@ -25,6 +25,7 @@
 #include "launcher/limits_apply.h"
 #include "launcher/paths.h"
 #include "launcher/prepare.h"
+#include "launcher/start_socket.h"
 #include "launcher/terminal.h"
 #include "launcher/tree.h"
 #include "launcher/views.h"
@@ -203,7 +204,7 @@ static int make_cgroups(struct container *c, struct fault *f)
 	r = cgroup_group_create(c->layout, p->cgroup_path, wanted, &c->group);
 	if (r == -EEXIST)
 		r = cgroup_group_open(c->layout, p->cgroup_path, &c->group);
-	if (r < 0 && limits_are_unset(&p->limits) && c->supervised && !p->views) {
+	if (r < 0 && limits_are_unset(&p->limits) && !p->views) {
 		c->layout = cgroup_layout_close(c->layout);
 		return 0;	/* nothing is limited: an ordinary user may go without */
 	}
@@ -213,7 +214,8 @@ static int make_cgroups(struct container *c, struct fault *f)
 				 "Limits need root, or a cgroup that was delegated to you.",
 				 p->cgroup_path);
 	}
-	return 0;
+	c->state->cgroup_levels = cgroup_group_levels(c->group);
+	return state_save(&c->dir, c->state, f);
 }
 
 static void remove_cgroups(struct container *c)
@@ -292,6 +294,11 @@ static int prepare(struct container *c, struct fault *f)
 	c->child.supervised = c->supervised;
 	c->child.title = c->title;
 	c->child.title_size = c->title_size;
+	if (!c->supervised) {
+		c->child.start_fd = start_socket_listen(c->dir.fd);
+		if (c->child.start_fd < 0)
+			return fault_set(f, c->child.start_fd, "cannot make the start socket");
+	}
 	return prepare_child(&c->child, c->group, c->layout, f);
 }
 

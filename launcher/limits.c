@@ -88,6 +88,47 @@ int limits_add_raw(struct limits *limits, enum cgroup_controller controller,
 	return 0;
 }
 
+static const struct { const char *v1_file, *v2_key; } throttle_files[] = {
+	{ "blkio.throttle.read_bps_device", "rbps" },
+	{ "blkio.throttle.write_bps_device", "wbps" },
+	{ "blkio.throttle.read_iops_device", "riops" },
+	{ "blkio.throttle.write_iops_device", "wiops" },
+};
+
+/* "8:0 1000" becomes "8:0 rbps=1000"; v1's 0 is v2's "max". */
+static void translate_throttle(const char *v1_value, const char *key, char *value,
+			       size_t size)
+{
+	const char *rate = strchr(v1_value, ' ') + 1;
+
+	snprintf(value, size, "%.*s%s=%s", (int)(rate - v1_value), v1_value, key,
+		 strcmp(rate, "0") == 0 ? "max" : rate);
+}
+
+void limits_translate_raw(const struct limit_raw *raw, enum cgroup_version version,
+			  char *file, size_t file_size, char *value, size_t value_size)
+{
+	static const char hugetlb_end[] = ".limit_in_bytes";
+	size_t length = strlen(raw->file);
+
+	snprintf(file, file_size, "%s", raw->file);
+	snprintf(value, value_size, "%s", raw->value);
+	if (version != CGROUP_V2)
+		return;
+
+	for (size_t i = 0; i < sizeof(throttle_files) / sizeof(throttle_files[0]); i++) {
+		if (strcmp(raw->file, throttle_files[i].v1_file) == 0) {
+			snprintf(file, file_size, "io.max");
+			translate_throttle(raw->value, throttle_files[i].v2_key, value, value_size);
+			return;
+		}
+	}
+	if (raw->controller == CGROUP_HUGETLB && length > sizeof(hugetlb_end) &&
+	    strcmp(raw->file + length - sizeof(hugetlb_end) + 1, hugetlb_end) == 0)
+		snprintf(file, file_size, "%.*s.max", (int)(length - sizeof(hugetlb_end) + 1),
+			 raw->file);
+}
+
 uint64_t limits_shares_to_weight(uint64_t shares)
 {
 	double l, exponent;

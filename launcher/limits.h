@@ -98,6 +98,15 @@ int limits_add_raw(struct limits *limits, enum cgroup_controller controller,
 		   const char *file, const char *value);
 
 /**
+ * limits_translate_raw() - a raw setting as the given version's files have it
+ *
+ * Bundles name throttles and huge pages as v1 does; what is none of these stays
+ * as it is.
+ */
+void limits_translate_raw(const struct limit_raw *raw, enum cgroup_version version,
+			  char *file, size_t file_size, char *value, size_t value_size);
+
+/**
  * limits_shares_to_weight() - v1 shares (2..262144) as v2 weight (1..10000)
  *
  * 1024 shares become weight 100, both ends meet: the quadratic in log2 that

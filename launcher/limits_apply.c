@@ -131,13 +131,18 @@ static int write_setting(const struct cgroup_group *group, const struct limit_se
 	return fault_set(f, r, "cannot set %s to '%s' (%s)", s->what, value, s->file);
 }
 
-static int write_raw(const struct limits *l, const struct cgroup_group *group,
+static int write_raw(const struct limits *l, const struct cgroup_layout *layout,
+		     const struct cgroup_group *group,
 		     struct fault *f)
 {
 	for (size_t i = 0; i < l->raw_count; i++) {
 		const struct limit_raw *raw = &l->raw[i];
-		int r = cgroup_group_write(group, raw->controller, raw->file, raw->value);
+		enum cgroup_version version = cgroup_layout_version(layout, raw->controller);
+		char file[96], value[128];
+		int r;
 
+		limits_translate_raw(raw, version, file, sizeof(file), value, sizeof(value));
+		r = cgroup_group_write(group, raw->controller, file, value);
 		if (r < 0)
 			return fault_set(f, r == -ENOENT ? -EOPNOTSUPP : r,
 					 "cannot set '%s' to '%s'", raw->file, raw->value);
@@ -167,8 +172,31 @@ int limits_apply(const struct limits *l, const struct cgroup_layout *layout,
 		if (r < 0)
 			return r;
 	}
-	count = write_raw(l, group, f);
+	count = write_raw(l, layout, group, f);
 	return count < 0 ? count : devices_cgroup_apply(l, layout, group, f);
+}
+
+/*
+ * v1 refuses a memory limit above the one of memory and swap, so when both
+ * grow the second goes first.
+ */
+static void raise_swap_first(const struct limits *l, const struct cgroup_group *group)
+{
+	char text[24];
+
+	if (l->memory_bytes == LIMIT_UNSET || l->memory_swap_bytes == LIMIT_UNSET)
+		return;
+	snprintf(text, sizeof(text), "%lld", (long long)l->memory_swap_bytes);
+	/* It fails where it shall become smaller: then its turn comes later. */
+	(void)cgroup_group_write(group, CGROUP_MEMORY, "memory.memsw.limit_in_bytes", text);
+}
+
+int limits_update(const struct limits *l, const struct cgroup_layout *layout,
+		  const struct cgroup_group *group, struct fault *f)
+{
+	if (cgroup_layout_version(layout, CGROUP_MEMORY) == CGROUP_V1)
+		raise_swap_first(l, group);
+	return limits_apply(l, layout, group, f);
 }
 
 int limits_oom_kills(const struct cgroup_group *group, uint64_t *ret_count)

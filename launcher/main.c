@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,8 +9,10 @@
 
 #include "common/log.h"
 #include "common/opt.h"
+#include "launcher/cmd_image.h"
 #include "launcher/fault.h"
 #include "launcher/json.h"
+#include "launcher/self.h"
 #include "launcher/verbs.h"
 
 static const struct opt global_rows[] = {
@@ -24,7 +27,7 @@ static const struct opt global_rows[] = {
 	{ "log-level", 0, OPT_STRING, offsetof(struct globals, ignored), "LEVEL", NULL },
 	{ "criu", 0, OPT_STRING, offsetof(struct globals, ignored), "PATH", NULL },
 	{ "rootless", 0, OPT_STRING, offsetof(struct globals, ignored), "MODE", NULL },
-	{ "cgroup-manager", 0, OPT_STRING, offsetof(struct globals, ignored), "NAME", NULL },
+	{ "cgroup-manager", 0, OPT_STRING, offsetof(struct globals, cgroup_manager), "NAME", NULL },
 	{ "debug", 0, OPT_IGNORE, 0, NULL, NULL },
 	{ "help", 0, OPT_FLAG, offsetof(struct globals, help), NULL, "print this" },
 	{ "version", 'v', OPT_FLAG, offsetof(struct globals, version), NULL,
@@ -36,8 +39,25 @@ static const struct verb {
 	const char *name;
 	int (*run)(const struct globals *globals, int argc, char **argv);
 	const char *help;
+	bool enters;		/* becomes a process of a container */
 } verbs[] = {
-	{ "run", verb_run, "run a command in a new container" },
+	{ "run", verb_run, "run a command in a new container", true },
+	{ "exec", verb_exec, "run another command in a container", true },
+	{ "ps", verb_ps, "list containers, or the processes of one" },
+	{ "kill", verb_kill, "send a signal to a container" },
+	{ "pause", verb_pause, "stop all processes of a container" },
+	{ "resume", verb_resume, "let them go on" },
+	{ "update", verb_update, "change the limits of a container" },
+	{ "list", verb_list, "list containers" },
+	{ "create", verb_create, "make a container from an OCI bundle", true },
+	{ "start", verb_start, "run the command of a container that was created" },
+	{ "state", verb_state, "print the state of a container as JSON" },
+	{ "delete", verb_delete, "remove a container" },
+	{ "rm", verb_delete, NULL },
+	{ "features", verb_features, "print what this runtime can do, as JSON" },
+	{ "images", verb_images, "list the images" },
+	{ "import", verb_import, "bring in an image from a file or directory" },
+	{ "rmi", verb_rmi, "remove images" },
 };
 
 #define VERB_COUNT (sizeof(verbs) / sizeof(verbs[0]))
@@ -47,7 +67,8 @@ static void print_help(void)
 	puts("Usage: nacre [OPTION]... VERB [ARGUMENT]...\n"
 	     "Run containers with layered roots and their own /proc.\n\nVerbs:");
 	for (size_t i = 0; i < VERB_COUNT; i++)
-		printf("  %-12s %s\n", verbs[i].name, verbs[i].help);
+		if (verbs[i].help)
+			printf("  %-12s %s\n", verbs[i].name, verbs[i].help);
 	puts("\nOptions before the verb:");
 	opt_print_help(&global_table, "--", stdout);
 	puts("\nnacre VERB --help tells more.");
@@ -69,6 +90,7 @@ static const struct verb *find_verb(const char *name)
 static int run_verb(struct globals *g, int argc, char **argv)
 {
 	const struct verb *verb = argc ? find_verb(argv[0]) : NULL;
+	struct fault fault = FAULT_INIT;
 
 	if (g->help) {
 		print_help();
@@ -86,6 +108,10 @@ static int run_verb(struct globals *g, int argc, char **argv)
 		log_error("unknown verb '%s'\nSee: nacre --help", argv[0]);
 		return STATUS_FAILED;
 	}
+	if (verb->enters && self_protect(g->argv, &fault) < 0) {
+		fault_print(&fault);
+		return STATUS_FAILED;
+	}
 	return verb->run(g, argc - 1, argv + 1);
 }
 
@@ -96,6 +122,7 @@ int main(int argc, char **argv)
 	int status = STATUS_FAILED;
 	int r;
 
+	globals.argv = argv;
 	globals.title = argv[0];
 	globals.title_size = (size_t)(argv[argc - 1] + strlen(argv[argc - 1]) - argv[0]);
 	log_open("nacre", LOG_LEVEL_INFO);

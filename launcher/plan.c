@@ -10,6 +10,7 @@
 #include <sys/mount.h>
 
 #include "common/cleanup.h"
+#include "launcher/seccomp.h"
 
 struct plan *plan_new(void)
 {
@@ -37,7 +38,7 @@ static void free_mounts(struct plan *plan)
 	free(plan->mounts);
 }
 
-static void free_process(struct plan_process *p)
+void plan_process_done(struct plan_process *p)
 {
 	opt_list_done(&p->args);
 	opt_list_done(&p->env);
@@ -46,6 +47,7 @@ static void free_process(struct plan_process *p)
 	free(p->rlimits);
 	free(p->apparmor_profile);
 	free(p->selinux_label);
+	*p = (struct plan_process){ 0 };
 }
 
 static void free_hooks(struct plan *plan)
@@ -64,7 +66,8 @@ struct plan *plan_free(struct plan *plan)
 		return NULL;
 
 	free_mounts(plan);
-	free_process(&plan->process);
+	plan_process_done(&plan->process);
+	seccomp_free(plan->seccomp);
 	free_hooks(plan);
 	for (int i = 0; i < NS_COUNT; i++)
 		free(plan->ns[i].path);

@@ -16,6 +16,8 @@
 #include "common/opt.h"
 #include "launcher/limits.h"
 
+struct seccomp_filter;
+
 enum ns_kind {
 	NS_USER,
 	NS_PID,
@@ -176,11 +178,14 @@ struct plan {
 	struct plan_hook *hooks;
 	size_t hook_count;
 	struct opt_list annotations;	/* "key=value" */
-	void *seccomp;		/* struct seccomp_filter *, compiled; or NULL */
+	struct seccomp_filter *seccomp;	/* compiled; or NULL */
 };
 
 /** plan_new() - an empty plan: shares every namespace, mounts nothing */
 struct plan *plan_new(void);
+
+/** plan_process_done() - free what the struct owns */
+void plan_process_done(struct plan_process *process);
 
 /** plan_free() - accepts NULL, returns NULL */
 struct plan *plan_free(struct plan *plan);

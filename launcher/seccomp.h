@@ -1,10 +1,51 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* launcher/seccomp.h - system call filters */
+/*
+ * launcher/seccomp.h - system call filters
+ *
+ * A filter is compiled outside of the container, where libseccomp is loaded,
+ * and installed inside as plain BPF.
+ */
 #pragma once
+
+#include <stdint.h>
 
 #include "launcher/fault.h"
 
 struct seccomp_filter;
 
+/** seccomp_new() - start a filter whose default is @action: "SCMP_ACT_ERRNO" */
+int seccomp_new(const char *action, uint32_t errno_value,
+		struct seccomp_filter **ret_filter, struct fault *fault);
+
+/** seccomp_add_arch() - an architecture besides our own: "SCMP_ARCH_X86" */
+int seccomp_add_arch(struct seccomp_filter *filter, const char *arch, struct fault *fault);
+
+/** seccomp_set_flag() - "SECCOMP_FILTER_FLAG_LOG" and others */
+int seccomp_set_flag(struct seccomp_filter *filter, const char *flag, struct fault *fault);
+
+struct seccomp_arg {
+	unsigned index;
+	uint64_t value, value_two;
+	const char *op;		/* "SCMP_CMP_EQ" */
+};
+
+/**
+ * seccomp_add_rule() - what to do with a system call when all of @args match
+ *
+ * A system call that this machine does not have is skipped.
+ */
+int seccomp_add_rule(struct seccomp_filter *filter, const char *syscall_name,
+		     const char *action, uint32_t errno_value,
+		     const struct seccomp_arg *args, unsigned arg_count, struct fault *fault);
+
+/** seccomp_compile() - no rules can be added after that */
+int seccomp_compile(struct seccomp_filter *filter, struct fault *fault);
+
+/** seccomp_free() - accepts NULL, returns NULL */
+struct seccomp_filter *seccomp_free(struct seccomp_filter *filter);
+
 /** seccomp_load_filter() - install a filter on the calling thread; NULL is none */
 int seccomp_load_filter(const struct seccomp_filter *filter, struct fault *fault);
+
+/** seccomp_names() - call @each for every word of a kind: 'a'ction, 'o'perator, a'r'ch, 'f'lag */
+void seccomp_names(char kind, void (*each)(const char *word, void *context), void *context);

@@ -12,10 +12,24 @@ struct globals {
 	char *log_format;
 	bool help, version;
 	bool systemd_cgroup;
+	char *cgroup_manager;
 	char *ignored;
+	char **argv;		/* of main() */
 	char *title;		/* the words of our command line, one after the other */
 	size_t title_size;
 };
 
 /* Each takes the words behind the verb and returns an exit status. */
+int verb_create(const struct globals *globals, int argc, char **argv);
+int verb_delete(const struct globals *globals, int argc, char **argv);
+int verb_kill(const struct globals *globals, int argc, char **argv);
+int verb_start(const struct globals *globals, int argc, char **argv);
+int verb_state(const struct globals *globals, int argc, char **argv);
 int verb_run(const struct globals *globals, int argc, char **argv);
+int verb_exec(const struct globals *globals, int argc, char **argv);
+int verb_features(const struct globals *globals, int argc, char **argv);
+int verb_list(const struct globals *globals, int argc, char **argv);
+int verb_pause(const struct globals *globals, int argc, char **argv);
+int verb_ps(const struct globals *globals, int argc, char **argv);
+int verb_resume(const struct globals *globals, int argc, char **argv);
+int verb_update(const struct globals *globals, int argc, char **argv);

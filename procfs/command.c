@@ -7,6 +7,7 @@
 
 #include "common/log.h"
 #include "common/procfs_client.h"
+#include "procfs/hook.h"
 
 enum { EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
@@ -106,6 +107,20 @@ static int run_list(const struct config *c, const struct words *w)
 	return ask(c, &request);
 }
 
+static int run_explain(const struct config *c, const struct words *w)
+{
+	cleanup_buf struct buf request = BUF_INIT;
+
+	buf_adds(&request, "explain\n");
+	if (w->count < 2 || w->count > 3)
+		return usage("explain needs an id and a file: explain ID /proc/meminfo [MemTotal]");
+	if (add_line(&request, "id", w->items[0]) < 0 ||
+	    add_line(&request, "file", w->items[1]) < 0 ||
+	    (w->count == 3 && add_line(&request, "field", w->items[2]) < 0))
+		return usage("explain: ids, files and fields have one line");
+	return ask(c, &request);
+}
+
 static int run_stats(const struct config *c, const struct words *w)
 {
 	cleanup_buf struct buf request = BUF_INIT;
@@ -118,6 +133,12 @@ static int run_stats(const struct config *c, const struct words *w)
 	return ask(c, &request);
 }
 
+static int run_hook(const struct config *c, const struct words *w)
+{
+	return w->count ? usage("hook takes no arguments: the state is on standard input")
+			: hook_run(c);
+}
+
 static const struct {
 	const char *name, *arguments, *help;
 	int (*run)(const struct config *c, const struct words *w);
@@ -126,6 +147,9 @@ static const struct {
 	  "give a container a view of its own; prints its directory", run_register },
 	{ "unregister", "ID", "end that view", run_unregister },
 	{ "list", "[--all]", "registered containers: id, init, cgroup", run_list },
+	{ "explain", "ID FILE [FIELD]",
+	  "print what a file's figures are made of", run_explain },
+	{ "hook", "", "be an OCI createContainer hook", run_hook },
 	{ "stats", "[--text|--json|--prometheus]", "what the daemon did", run_stats },
 };
 

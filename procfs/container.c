@@ -17,6 +17,7 @@ struct state {
 	uint32_t magic;
 	uint32_t cpu_count;
 	uint64_t slot_size;
+	struct slot_use use[CONTAINER_SLOTS];
 	/* slots follow, CONTAINER_SLOTS of them */
 };
 
@@ -100,7 +101,9 @@ static struct container *container_new(struct containers *cs, unsigned index)
 	c->cs = cs;
 	c->index = index;
 	c->slot = slot_at(cs, index);
-	c->generation = c->slot->generation;
+	c->use = &cs->state->use[index];
+	c->generation = c->use->generation;
+	c->kind = c->use->kind;
 	c->start_ns = c->slot->start_ns;
 	c->references = 1;	/* the list's */
 	container_group_spec(c->slot, &spec);
@@ -147,8 +150,11 @@ int containers_open(struct container_world *world, void *state,
 	lock_init(&cs->lock);
 	cs->world = world;
 	cs->state = state;
-	if (cs->state->magic == 0)
-		*cs->state = (struct state){ MAGIC, cpu_count, slot_size(cpu_count) };
+	if (cs->state->magic == 0) {
+		cs->state->cpu_count = cpu_count;
+		cs->state->slot_size = slot_size(cpu_count);
+		cs->state->magic = MAGIC;
+	}
 	if (cs->state->magic != MAGIC || cs->state->cpu_count != cpu_count ||
 	    cs->state->slot_size != slot_size(cpu_count)) {
 		containers_close(cs);
@@ -156,7 +162,7 @@ int containers_open(struct container_world *world, void *state,
 	}
 
 	for (unsigned i = 1; i < CONTAINER_SLOTS; i++) {
-		if (slot_at(cs, i)->kind == CONTAINER_NONE)
+		if (cs->state->use[i].kind == CONTAINER_NONE)
 			continue;
 		cs->list[i] = container_new(cs, i);
 		if (!cs->list[i]) {
@@ -187,8 +193,8 @@ struct containers *containers_close(struct containers *cs)
 static void end_locked(struct containers *cs, struct container *c) REQUIRES(cs->lock)
 {
 	cs->list[c->index] = NULL;
-	cs->version++;
-	__atomic_store_n(&c->slot->kind, CONTAINER_NONE, __ATOMIC_RELEASE);
+	__atomic_add_fetch(&cs->version, 1, __ATOMIC_RELAXED);
+	__atomic_store_n(&c->use->kind, CONTAINER_NONE, __ATOMIC_RELEASE);
 	put_locked(cs, c);
 }
 
@@ -196,7 +202,7 @@ static struct container *find_id_locked(struct containers *cs, const char *id)
 	REQUIRES(cs->lock)
 {
 	for (unsigned i = 1; i < CONTAINER_SLOTS; i++)
-		if (cs->list[i] && cs->list[i]->slot->kind == CONTAINER_REGISTERED &&
+		if (cs->list[i] && cs->list[i]->kind == CONTAINER_REGISTERED &&
 		    strcmp(cs->list[i]->slot->id, id) == 0)
 			return cs->list[i];
 	return NULL;
@@ -206,7 +212,7 @@ static struct container *find_key_locked(struct containers *cs, uint64_t key)
 	REQUIRES(cs->lock)
 {
 	for (unsigned i = 1; i < CONTAINER_SLOTS; i++)
-		if (cs->list[i] && cs->list[i]->slot->kind == CONTAINER_AUTOMATIC &&
+		if (cs->list[i] && cs->list[i]->kind == CONTAINER_AUTOMATIC &&
 		    cs->list[i]->key == key)
 			return cs->list[i];
 	return NULL;
@@ -228,7 +234,7 @@ static unsigned free_slot_locked(struct containers *cs) REQUIRES(cs->lock)
 
 		if (!c)
 			return i;
-		if (c->slot->kind == CONTAINER_AUTOMATIC &&
+		if (c->kind == CONTAINER_AUTOMATIC &&
 		    (!oldest || last_read(c) < last_read(oldest)))
 			oldest = c;
 	}
@@ -243,12 +249,13 @@ static int fill_slot(struct containers *cs, unsigned index,
 		     const struct container_spec *spec, const struct group *group)
 {
 	struct slot *slot = slot_at(cs, index);
+	struct slot_use *use = &cs->state->use[index];
 	unsigned cpu_count = cs->state->cpu_count;
 	int r = slot_set_paths(slot, &spec->group);
 
 	if (r < 0)
 		return r;
-	slot->generation = (slot->generation + 1) & 0xffff;
+	use->generation = (use->generation + 1) & 0xffff;
 	strncpy(slot->id, spec->id, sizeof(slot->id) - 1);
 	slot->id[sizeof(slot->id) - 1] = '\0';
 	slot->pid = spec->pid;
@@ -258,7 +265,7 @@ static int fill_slot(struct containers *cs, unsigned index,
 		slot->inode[i] = group_has(group, i) ? group_inode(group, i) : 0;
 	memset(&slot->load, 0, sizeof(slot->load));
 	account_reset(&slot->account, cpu_count);
-	__atomic_store_n(&slot->kind, spec->kind, __ATOMIC_RELEASE);
+	__atomic_store_n(&use->kind, spec->kind, __ATOMIC_RELEASE);
 	return 0;
 }
 
@@ -300,12 +307,12 @@ static int add_locked(struct containers *cs, const struct container_spec *spec,
 		return r;
 	c = container_new(cs, index);
 	if (!c) {
-		slot_at(cs, index)->kind = CONTAINER_NONE;
+		cs->state->use[index].kind = CONTAINER_NONE;
 		return -ENOMEM;
 	}
 	c->group = take_ptr(*group);
 	cs->list[index] = c;
-	cs->version++;
+	__atomic_add_fetch(&cs->version, 1, __ATOMIC_RELAXED);
 	*ret = get_locked(cs, c);
 	return 0;
 }
@@ -406,7 +413,7 @@ struct container *containers_match(struct containers *cs, const struct cgroup_pa
 		struct container *c = cs->list[i];
 		size_t depth;
 
-		if (!c || c->slot->kind != CONTAINER_REGISTERED)
+		if (!c || c->kind != CONTAINER_REGISTERED)
 			continue;
 		depth = match_depth(c, at);
 		if (depth > best_depth) {
@@ -425,14 +432,35 @@ uint64_t containers_version(const struct containers *cs)
 /* Return: true if the container has ended by itself. */
 static bool sweep_one(struct container *c, uint64_t now)
 {
+	bool was_open;
+
 	lock_scope(&c->lock);
+	was_open = c->group;
+	if (!was_open && container_group_locked(c) == -ENODEV)
+		return true;
 	if (!c->group)
 		return false;
 	if (group_is_gone(c->group))
 		return true;
-	if (now - last_read(c) > KEPT_OPEN_NS)
+	if (!was_open)
+		c->group = group_close(c->group);
+	else if (now - last_read(c) > KEPT_OPEN_NS)
 		group_trim(c->group);
 	return false;
+}
+
+void containers_trim(struct containers *cs)
+{
+	for (unsigned i = 1; i < CONTAINER_SLOTS; i++) {
+		cleanup_container struct container *c = containers_next(cs, i - 1);
+
+		if (!c)
+			return;
+		i = c->index;
+		lock_take(&c->lock);
+		c->group = group_close(c->group);
+		lock_drop(&c->lock);
+	}
 }
 
 void containers_sweep(struct containers *cs)
@@ -462,7 +490,7 @@ unsigned container_generation(const struct container *c)
 
 enum container_kind container_kind(const struct container *c)
 {
-	return c->slot->kind;
+	return c->kind;
 }
 
 const char *container_id(const struct container *c)

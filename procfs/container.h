@@ -112,6 +112,9 @@ uint64_t containers_version(const struct containers *cs);
 /** containers_sweep() - end those whose cgroups are gone, close what lies idle */
 void containers_sweep(struct containers *cs);
 
+/** containers_trim() - close all descriptors; they are opened again when needed */
+void containers_trim(struct containers *cs);
+
 /** container_put() - give a reference back; NULL is fine */
 void container_put(struct container *c);
 
@@ -136,6 +139,11 @@ bool container_has_v2(struct container *c);
 /** container_view() - gather_view() for this container; its load is load.h's */
 int container_view(struct container *c, unsigned needs, const char *host_path,
 		   struct view *v);
+
+/** container_trace() - group_trace() for the next container_view() alone */
+void container_trace(struct container *c,
+		     void (*trace)(void *context, const struct group_reading *reading),
+		     void *context);
 
 /**
  * container_with_load() - let @update work on the load and the cgroups

@@ -7,10 +7,17 @@
 
 #define TEXT_BYTES 3328	/* all paths of a container */
 
-/* In the state. @kind is written last, and cleared first. */
-struct slot {
+/*
+ * In the state, apart from the slots: looking for the used ones must not touch
+ * the pages of all others. @kind is written last, and cleared first.
+ */
+struct slot_use {
 	uint32_t kind;
 	uint32_t generation;
+};
+
+/* In the state. */
+struct slot {
 	char id[CONTAINER_ID_SIZE];
 	int32_t pid;
 	uint32_t is_host_clock;
@@ -25,13 +32,15 @@ struct slot {
 struct state;
 
 /*
- * Locks: containers.lock guards the list, the slots' kinds and references;
+ * Locks: containers.lock guards the list, the use of slots and references;
  * container.lock guards one container's group and the rest of its slot. When
  * both are needed the list's is taken first.
  */
 struct container {
 	struct containers *cs;
-	struct slot *slot;	/* lent by the state */
+	struct slot_use *use;	/* lent by the state */
+	struct slot *slot;	/* the same */
+	enum container_kind kind;
 	unsigned index, generation;
 	uint64_t key;		/* hash of where it is */
 	unsigned references;	/* guarded by containers.lock */
@@ -42,6 +51,9 @@ struct container {
 	int64_t clock_offset_ns;
 	uint64_t clock_read_ns;
 	uint64_t read_ns, load_read_ns;	/* when last asked for */
+	void (*trace)(void *context, const struct group_reading *reading);
+	void *trace_context;	/* of the thread that set them */
+	pthread_t tracer;
 };
 
 struct containers {
@@ -54,3 +66,7 @@ struct containers {
 
 /** container_group_spec() - where the container of a slot is; lent */
 void container_group_spec(const struct slot *slot, struct group_spec *spec);
+
+/** container_group_locked() - open the cgroups if they are not; 0, -ENODEV if they
+ *	are gone, or any open(2) error */
+int container_group_locked(struct container *c) REQUIRES(c->lock);

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 
+#include "common/cleanup.h"
 #include "procfs/clock.h"
 #include "procfs/container_impl.h"
 #include "procfs/process.h"
@@ -12,7 +13,7 @@
 #define CLOCK_SETTLED_NS (10 * NS_PER_S)
 
 /* The cgroups, opened again after another worker had them open. */
-static int group_locked(struct container *c) REQUIRES(c->lock)
+int container_group_locked(struct container *c)
 {
 	struct group_spec spec;
 	int r;
@@ -27,7 +28,7 @@ static int group_locked(struct container *c) REQUIRES(c->lock)
 bool container_has_v2(struct container *c)
 {
 	lock_scope(&c->lock);
-	return group_locked(c) == 0 && group_has(c->group, GROUP_V2) &&
+	return container_group_locked(c) == 0 && group_has(c->group, GROUP_V2) &&
 	       group_depth(c->group, GROUP_V2) > 0;
 }
 
@@ -70,17 +71,17 @@ static int ready_locked(struct container *c, uint64_t now) REQUIRES(c->lock)
 {
 	int r;
 
-	if (__atomic_load_n(&c->slot->generation, __ATOMIC_RELAXED) != c->generation ||
-	    c->slot->kind == CONTAINER_NONE)
+	if (__atomic_load_n(&c->use->kind, __ATOMIC_ACQUIRE) == CONTAINER_NONE ||
+	    c->use->generation != c->generation)
 		return -ENODEV;
-	r = group_locked(c);
+	r = container_group_locked(c);
 	if (r >= 0 && !c->start_ns && !c->slot->is_host_clock)
 		find_start_locked(c, now);
 	return r;
 }
 
-int container_view(struct container *c, unsigned needs, const char *host_path,
-		   struct view *v)
+static int view_once(struct container *c, unsigned needs, const char *host_path,
+		     struct view *v)
 {
 	uint64_t now = clock_now_ns();
 	struct gather g;
@@ -103,7 +104,34 @@ int container_view(struct container *c, unsigned needs, const char *host_path,
 		.clock_offset_ns = c->clock_offset_ns,
 		.missing = c->cs->world->missing,
 	};
-	return gather_view(&g, needs, host_path, v);
+	if (c->trace && pthread_equal(c->tracer, pthread_self()))
+		group_trace(c->group, take_ptr(c->trace), c->trace_context);
+	r = gather_view(&g, needs, host_path, v);
+	group_trace(c->group, NULL, NULL);
+	return r;
+}
+
+int container_view(struct container *c, unsigned needs, const char *host_path,
+		   struct view *v)
+{
+	int r = view_once(c, needs, host_path, v);
+
+	if (r != -EMFILE && r != -ENFILE)
+		return r;
+	/* Too many containers to keep all their files open: begin anew. */
+	containers_trim(c->cs);
+	view_done(v);
+	return view_once(c, needs, host_path, v);
+}
+
+void container_trace(struct container *c,
+		     void (*trace)(void *context, const struct group_reading *reading),
+		     void *context)
+{
+	lock_scope(&c->lock);
+	c->trace = trace;
+	c->trace_context = context;
+	c->tracer = pthread_self();
 }
 
 int container_with_load(struct container *c,

@@ -9,6 +9,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -51,20 +52,61 @@ static uint64_t block_kib(const struct view *v, size_t offset)
 	return sum / 1024;
 }
 
-/* v1 has the sum over the levels below under another name. */
-static uint64_t event(const struct view_memory *m, const char *name)
-{
-	char total[96];
-	uint64_t value = text_value(buf_text(&m->events), name, UINT64_MAX);
+/*
+ * Where each name of memory.stat is: the host's file asks for nearly two hundred
+ * of them.
+ */
+#define INDEX_SIZE 512		/* a power of two, several times the number of lines */
 
-	if (m->is_v1) {
-		snprintf(total, sizeof(total), "total_%s", name);
-		value = text_value(buf_text(&m->events), total, value);
-	}
-	return value == UINT64_MAX ? 0 : value;
+struct index {
+	const char *line[INDEX_SIZE];	/* lent; NULL: free */
+};
+
+static unsigned hash(const char *name, size_t length)
+{
+	unsigned h = 5381;
+
+	while (length--)
+		h = h * 33 + (unsigned char)*name++;
+	return h ^ h >> 9;
 }
 
-static uint64_t figure(const struct view *v, const char *name)
+/* v1 has the sum over the levels below under names of its own. */
+static void index_events(struct index *index, const struct view_memory *m)
+{
+	unsigned count = 0;
+
+	for (const char *p = buf_text(&m->events); *p && count < INDEX_SIZE / 2; count++) {
+		const char *name = p, *end = strchrnul(p, '\n');
+		unsigned at;
+
+		p = end + (*end == '\n');
+		if (m->is_v1) {
+			if (strncmp(name, "total_", 6) != 0)
+				continue;
+			name += 6;
+		}
+		at = hash(name, strcspn(name, " \n"));
+		while (index->line[at % INDEX_SIZE])
+			at++;
+		index->line[at % INDEX_SIZE] = name;
+	}
+}
+
+static uint64_t event(const struct index *index, const char *name)
+{
+	size_t length = strlen(name);
+
+	for (unsigned at = hash(name, length); index->line[at % INDEX_SIZE]; at++) {
+		const char *line = index->line[at % INDEX_SIZE];
+
+		if (strncmp(line, name, length) == 0 && line[length] == ' ')
+			return strtoull(line + length, NULL, 10);
+	}
+	return 0;
+}
+
+static uint64_t figure(const struct view *v, const struct index *index, const char *name)
 {
 	const struct view_memory *m = &v->memory;
 
@@ -81,20 +123,23 @@ static uint64_t figure(const struct view *v, const char *name)
 		return block_kib(v, offsetof(struct view_device, write_bytes));
 	if (strcmp(name, "oom_kill") == 0)
 		return text_value(buf_text(&m->oom), "oom_kill", 0);
-	return event(m, name);
+	return event(index, name);
 }
 
 int file_vmstat(const struct view *v, struct buf *out)
 {
+	struct index index = { { NULL } };
+
 	if (v->memory.is_host)
 		return file_copy(v, out);
 
+	index_events(&index, &v->memory);
 	for (const char *p = buf_text(&v->host_text); *p;) {
 		char name[64];
 		size_t length = strcspn(p, " \n");
 
 		snprintf(name, sizeof(name), "%.*s", (int)length, p);
-		buf_addf(out, "%s %" PRIu64 "\n", name, figure(v, name));
+		buf_addf(out, "%s %" PRIu64 "\n", name, figure(v, &index, name));
 		p = strchrnul(p, '\n');
 		p += *p == '\n';
 	}

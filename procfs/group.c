@@ -34,6 +34,8 @@ struct group {
 	struct place places[GROUP_PLACES];
 	struct file files[FILES_MAX];
 	unsigned file_count;
+	void (*trace)(void *context, const struct group_reading *reading);
+	void *trace_context;
 };
 
 static unsigned path_depth(const char *path)
@@ -198,8 +200,8 @@ static int open_file(int dir_fd, unsigned level, const char *name)
 	return neg_errno(openat(dir_fd, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
 }
 
-int group_read(struct group *group, int place, unsigned level, const char *name,
-	       struct buf *out)
+static int read_file(struct group *group, int place, unsigned level, const char *name,
+		     struct buf *out)
 {
 	int dir_fd = group->places[place].dir_fd;
 	struct file *f = find_file(group, dir_fd, level, name);
@@ -220,6 +222,26 @@ int group_read(struct group *group, int place, unsigned level, const char *name,
 		return text_pread(take_fd(&fd), out);
 	}
 	return text_pread(fd, out);
+}
+
+int group_read(struct group *group, int place, unsigned level, const char *name,
+	       struct buf *out)
+{
+	size_t before = out->length;
+	int r = read_file(group, place, level, name, out);
+
+	if (group->trace)
+		group->trace(group->trace_context, &(struct group_reading){
+			place, level, name, r, buf_text(out) + before });
+	return r;
+}
+
+void group_trace(struct group *group,
+		 void (*trace)(void *context, const struct group_reading *reading),
+		 void *context)
+{
+	group->trace = trace;
+	group->trace_context = context;
 }
 
 int group_read_limit(struct group *group, int place, unsigned level, const char *name,

@@ -73,6 +73,20 @@ int group_read(struct group *group, int place, unsigned level, const char *name,
 int group_read_limit(struct group *group, int place, unsigned level, const char *name,
 		     uint64_t *ret_value);
 
+/* What a reading said; @result is group_read()'s answer. */
+struct group_reading {
+	int place;
+	unsigned level;
+	const char *name;
+	int result;
+	const char *text;
+};
+
+/** group_trace() - call @trace after each reading, until called with NULL */
+void group_trace(struct group *group,
+		 void (*trace)(void *context, const struct group_reading *reading),
+		 void *context);
+
 /** group_is_gone() - true once every cgroup of the container was removed */
 bool group_is_gone(struct group *group);
 

@@ -363,3 +363,23 @@ int identity_of(struct identity *id, pid_t tid, struct container **ret)
 	buf_done(&caller.text);
 	return r;
 }
+
+struct container *identity_registered(struct identity *id, pid_t tid)
+{
+	struct cgroup_paths paths = { 0 };
+	struct container *c = NULL;
+
+	if (tid > 0 && paths_of(id, tid, &paths) >= 0)
+		c = containers_match(id->containers, &paths);
+	cgroup_paths_done(&paths);
+	return c;
+}
+
+pid_t identity_init(struct identity *id, pid_t tid)
+{
+	struct caller caller = { .text = BUF_INIT };
+	int r = read_caller(id, tid, &caller);
+
+	buf_done(&caller.text);
+	return r < 0 ? r : caller_init(id, &caller);
+}

@@ -119,6 +119,13 @@ static bool has_source(struct container *c, const struct proc_file *f)
 	return !(f->needs & VIEW_PRESSURE) || container_has_v2(c);
 }
 
+bool tree_depends(const char *path)
+{
+	const struct proc_file *f = table_find(path);
+
+	return path_needs(path) || (f && f->needs & VIEW_PRESSURE);
+}
+
 int tree_stat(struct host *host, struct container *c, const char *path,
 	      struct stat *st, bool *ret_changes)
 {

@@ -22,6 +22,10 @@
 int tree_stat(struct host *host, struct container *c, const char *path,
 	      struct stat *ret_stat, bool *ret_changes);
 
+/** tree_depends() - whether what is at @path depends on who looks, beyond its text;
+ *	if not, tree_stat() needs no container */
+bool tree_depends(const char *path);
+
 /**
  * tree_list() - call @add for each name in a directory
  * @add:	@mode's type bits are valid; a non-zero answer ends the listing

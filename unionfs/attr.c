@@ -15,6 +15,7 @@
 #include "common/session.h"
 #include "unionfs/data.h"
 #include "unionfs/dir.h"
+#include "unionfs/override.h"
 #include "unionfs/union.h"
 #include "unionfs/up.h"
 #include "unionfs/where.h"
@@ -117,28 +118,7 @@ int attr_get(struct unionfs *u, struct inode *inode, struct stat *ret)
 
 /* ---- changing ---- */
 
-/* By name where there is one; an object held by a descriptor through /proc. */
-struct handle {
-	int dir_fd;
-	const char *name;
-	char path[32];
-	int nofollow;
-};
-
-static void handle_of(const struct where *w, struct handle *h)
-{
-	h->dir_fd = w->dir_fd;
-	h->name = w->name;
-	h->nofollow = AT_SYMLINK_NOFOLLOW;
-	if (!w->name[0]) {
-		snprintf(h->path, sizeof(h->path), "/proc/self/fd/%d", w->dir_fd);
-		h->dir_fd = AT_FDCWD;
-		h->name = h->path;
-		h->nofollow = 0;
-	}
-}
-
-static int set_owner(struct unionfs *u, const struct handle *h,
+static int set_owner(struct unionfs *u, const struct where *w,
 		     const struct attr_change *c)
 {
 	uint32_t uid = (uint32_t)-1, gid = (uint32_t)-1;
@@ -151,18 +131,18 @@ static int set_owner(struct unionfs *u, const struct handle *h,
 	if (r < 0)
 		return r;
 	/* Also without a change: the kernel drops suid and sgid then as well. */
-	r = neg_errno(fchownat(h->dir_fd, h->name, uid, gid, h->nofollow));
+	r = layer_chown(u->layers[LAYER_TOP], w->dir_fd, w->name, uid, gid);
 	if (r < 0 && (u->options->squashes_uid || u->options->squashes_gid))
 		return 0;
 	return r;
 }
 
-static int set_mode(const struct inode *inode, const struct handle *h, mode_t mode)
+static int set_mode(struct unionfs *u, const struct inode *inode,
+		    const struct where *w, mode_t mode)
 {
-	/* What is reached by name is no symlink: only we change the upper. */
 	if (inode->type == DT_LNK)
 		return -EOPNOTSUPP;
-	return neg_errno(fchmodat(h->dir_fd, h->name, mode & 07777, 0));
+	return layer_chmod(u->layers[LAYER_TOP], w->dir_fd, w->name, mode);
 }
 
 static struct timespec wanted_time(int set, int given, int now, struct timespec t)
@@ -174,7 +154,7 @@ static struct timespec wanted_time(int set, int given, int now, struct timespec 
 	return (struct timespec){ .tv_nsec = UTIME_OMIT };
 }
 
-static int set_times(const struct handle *h, const struct attr_change *c)
+static int set_times(const struct where *w, const struct attr_change *c)
 {
 	const struct timespec times[2] = {
 		wanted_time(c->set, FUSE_SET_ATTR_ATIME, FUSE_SET_ATTR_ATIME_NOW,
@@ -183,7 +163,8 @@ static int set_times(const struct handle *h, const struct attr_change *c)
 			    c->st.st_mtim),
 	};
 
-	return neg_errno(utimensat(h->dir_fd, h->name, times, h->nofollow));
+	return neg_errno(utimensat(w->dir_fd, w->name, times,
+				   *w->name ? AT_SYMLINK_NOFOLLOW : AT_EMPTY_PATH));
 }
 
 #define SET_OWNER (FUSE_SET_ATTR_UID | FUSE_SET_ATTR_GID)
@@ -196,37 +177,38 @@ static int set_locked(struct unionfs *u, struct inode *inode,
 	REQUIRES(inode->lock)
 {
 	cleanup_where struct where w = WHERE_INIT;
-	struct handle h;
 	int r = where_find(u, inode, &w);
 
 	if (r < 0)
 		return r;
-	handle_of(&w, &h);
 	if (c->set & SET_OWNER)
-		r = set_owner(u, &h, c);
+		r = set_owner(u, &w, c);
 	if (r >= 0 && c->set & FUSE_SET_ATTR_MODE)
-		r = set_mode(inode, &h, c->st.st_mode);
+		r = set_mode(u, inode, &w, c->st.st_mode);
 	if (r >= 0 && c->set & SET_TIMES)
-		r = set_times(&h, c);
+		r = set_times(&w, c);
 	return r < 0 ? r : get_locked(u, inode, ret);
 }
 
-int attr_drop_privileges(const struct call *call, int fd)
+int attr_drop_privileges(struct unionfs *u, const struct call *call, int fd)
 {
-	struct stat st;
+	const struct layer *upper = u->layers[LAYER_TOP];
 	mode_t keep = 07777;
+	struct statx stx;
+	int r;
 
 	if (call->is_privileged)
 		return 0;
-	if (fstat(fd, &st) < 0)
-		return -errno;
-	if (st.st_mode & S_ISUID)
+	r = layer_statx(upper, fd, "", STATX_TYPE | STATX_MODE, &stx);
+	if (r < 0)
+		return r;
+	if (stx.stx_mode & S_ISUID)
 		keep &= ~S_ISUID;
-	if ((st.st_mode & S_ISGID) && (st.st_mode & S_IXGRP))
+	if ((stx.stx_mode & S_ISGID) && (stx.stx_mode & S_IXGRP))
 		keep &= ~S_ISGID;
 	if (keep == 07777)
 		return 0;
-	return neg_errno(fchmod(fd, st.st_mode & keep));
+	return layer_chmod(upper, fd, "", stx.stx_mode & keep);
 }
 
 static int set_size(struct unionfs *u, const struct call *call,
@@ -249,7 +231,7 @@ static int set_size(struct unionfs *u, const struct call *call,
 	if (before.stx_size != (uint64_t)size)
 		r = neg_errno(ftruncate(b->fd, size));
 	if (r >= 0)
-		r = attr_drop_privileges(call, b->fd);
+		r = attr_drop_privileges(u, call, b->fd);
 	data_put(&u->data, b);
 	return r;
 }

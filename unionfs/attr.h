@@ -33,7 +33,7 @@ int attr_set(struct unionfs *u, const struct call *call, struct inode *inode,
 	EXCLUDES(inode->lock);
 
 /** attr_drop_privileges() - a write takes suid and sgid away; 0 or -errno */
-int attr_drop_privileges(const struct call *call, int fd);
+int attr_drop_privileges(struct unionfs *u, const struct call *call, int fd);
 
 /** attr_get_flags() - FS_*_FL flags as chattr(1) sees them; 0 or -errno */
 int attr_get_flags(struct unionfs *u, struct inode *inode, int *ret)

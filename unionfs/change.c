@@ -38,6 +38,13 @@ int change_mark_impure(struct unionfs *u, struct inode *dir, int upper_fd,
 	return 0;
 }
 
+static bool has_links(int dir_fd, const char *name)
+{
+	struct statx stx;
+
+	return stat_at(dir_fd, name, &stx) == 0 && stx.stx_nlink > 1;
+}
+
 int change_redirect(struct unionfs *u, struct inode *dir, int upper_fd,
 		    const char *name, struct inode *inode, bool same_dir)
 {
@@ -47,6 +54,9 @@ int change_redirect(struct unionfs *u, struct inode *dir, int upper_fd,
 
 	if (u->options->redirect_dir != REDIRECT_DIR_ON && inode_is_dir(inode))
 		return -EXDEV;
+	/* Other names of a file read this too, from where they are. */
+	if (!inode_is_dir(inode) && has_links(upper_fd, name))
+		same_dir = false;
 	r = redirect_read(u->ns, upper_fd, name, now);
 	if (r < 0)
 		return r;
@@ -261,7 +271,7 @@ static int link_locked(struct unionfs *u, struct inode *inode, struct inode *dir
 	entry_show(u, dir, name, inode);
 	if (!n)
 		return -ENOMEM;
-	r = stat_at(ref.d->fd, name, &stx);
+	r = stat_in(u, LAYER_TOP, ref.d->fd, name, &stx);
 	if (r >= 0) {
 		where_nlink(u, inode, &w, &stx);
 		attr_shown(u, inode, &stx, ret_st);

@@ -13,6 +13,7 @@
 #include "common/cleanup.h"
 #include "common/errors.h"
 #include "unionfs/marks.h"
+#include "unionfs/override.h"
 
 #define BUFFER_BYTES (64 * 1024)
 
@@ -23,6 +24,7 @@ static const char *const aufs_reserved[] = {
 #define AUFS_RENAMED_DIRS ".wh..wh..dr."
 
 struct listing {
+	const struct layer *layer;
 	const struct layer_traits *traits;
 	enum overlay_ns ns;
 	int dir_fd;
@@ -102,6 +104,16 @@ static int add_aufs_name(struct listing *l, struct found *f)
 	return r ? add_mark(l, f) : add_entry(l, f, DIRLIST_ENTRY);
 }
 
+/* Where types are kept in an attribute, a regular file may stand for something else. */
+static void look_behind_file(const struct listing *l, struct found *f)
+{
+	struct statx stx;
+
+	if (f->d_type == DT_REG && override_is_active(l->layer) &&
+	    layer_statx(l->layer, l->dir_fd, f->name, STATX_TYPE, &stx) == 0)
+		f->d_type = IFTODT(stx.stx_mode);
+}
+
 static int add_found(struct listing *l, struct found *f)
 {
 	int r = 0;
@@ -123,6 +135,7 @@ static int add_found(struct listing *l, struct found *f)
 	}
 	if (l->traits->has_aufs_marks && aufs_is_name(f->name))
 		return add_aufs_name(l, f);
+	look_behind_file(l, f);
 	return add_entry(l, f, DIRLIST_ENTRY);
 }
 
@@ -152,6 +165,7 @@ int dirlist_read(const struct layer *layer, enum overlay_ns ns, int dir_fd,
 {
 	cleanup_free char *buffer = malloc(BUFFER_BYTES);
 	struct listing l = {
+		.layer = layer,
 		.traits = layer_traits(layer),
 		.ns = ns,
 		.dir_fd = dir_fd,

@@ -277,16 +277,49 @@ static bool is_orphan(const struct cleaning *c, const char *entry,
 	return (base == 'U' ? (int64_t)stx.stx_nlink : links) + difference <= 0;
 }
 
+/*
+ * The kernel's "L": relative to the lower file, which is not at hand when a copy is
+ * looked at. Said relative to the copy it means the same.
+ */
+static int make_relative_to_upper(const struct cleaning *c, const char *entry,
+				  const struct origin *origin)
+{
+	int index_fd = workdir_index_fd(c->work);
+	char text[NLINK_TEXT_SIZE];
+	struct statx stx;
+	int64_t links;
+	int difference;
+	char base;
+	ssize_t n;
+
+	n = overlay_xattr_get(ns_of(c->work), index_fd, entry, OVERLAY_NLINK, text,
+			      sizeof(text));
+	if (n < 0 || !nlink_parse(text, n, &base, &difference) || base != 'L')
+		return 0;
+	links = lower_links(c, origin);
+	if (links <= 0)
+		return 0;
+	if (statx(index_fd, entry, AT_SYMLINK_NOFOLLOW, STATX_NLINK, &stx) < 0)
+		return -errno;
+	return index_nlink_set(ns_of(c->work), index_fd, entry, links + difference,
+			       stx.stx_nlink);
+}
+
 /* 1 if the entry stays, 0 if it went; -errno. */
 static int clean_entry(const struct cleaning *c, const char *entry)
 {
 	int index_fd = workdir_index_fd(c->work);
 	struct origin origin;
+	int r;
 
 	if (entry[0] == '#')
 		return remove_tree(index_fd, entry);
-	if (!origin_of_name(entry, &origin) || !is_orphan(c, entry, &origin))
+	if (!origin_of_name(entry, &origin))
 		return 1;
+	if (!is_orphan(c, entry, &origin)) {
+		r = make_relative_to_upper(c, entry, &origin);
+		return r < 0 ? r : 1;
+	}
 	return neg_errno(unlinkat(index_fd, entry, 0));
 }
 

@@ -68,6 +68,13 @@ static int fail_workdir(struct opt_error *error, int r, const struct options *o)
 	}
 }
 
+/* Without the id, records name files of any filesystem, as the kernel's do then. */
+static void set_uuid(struct layer_traits *traits, const struct options *o)
+{
+	if (o->uuid == SWITCH_OFF)
+		memset(traits->uuid, 0, sizeof(traits->uuid));
+}
+
 static int open_lower(struct layers *l, const char *path, enum layer_role role,
 		      const struct options *o, struct opt_error *error)
 {
@@ -82,6 +89,7 @@ static int open_lower(struct layers *l, const char *path, enum layer_role role,
 	traits = *layer_traits(*slot);
 	traits.has_aufs_marks = o->whiteout != WHITEOUT_OVERLAY;
 	traits.override_attr = override_detect(layer_root_fd(*slot));
+	set_uuid(&traits, o);
 	layer_set_traits(*slot, &traits);
 	if (role == LAYER_DATA_ONLY)
 		l->data_count++;
@@ -117,6 +125,7 @@ static int set_up_override(struct layer *upper, const struct options *o,
 	struct layer_traits traits = *layer_traits(upper);
 	int r;
 
+	set_uuid(&traits, o);
 	traits.override_attr = override_attr(o->xattr_permissions);
 	if (!traits.override_attr)
 		traits.override_attr = override_detect(layer_root_fd(upper));

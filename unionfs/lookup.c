@@ -59,7 +59,7 @@ static int find_single(struct unionfs *u, struct inode *dir, const char *name,
 
 	dir->dir->lookups++;
 	if (r >= 0)
-		r = stat_at(ref.d->fd, name, &ret->stx);
+		r = stat_in(u, layer, ref.d->fd, name, &ret->stx);
 	if (r == -ENOENT)
 		return 0;
 	if (r < 0)
@@ -340,7 +340,7 @@ int lookup_found(struct unionfs *u, struct inode *dir, const char *name,
 	int r = fdcache_get(u, dir, f->layer, &ref.d);
 
 	if (r >= 0 && !f->has_stx)
-		r = stat_at(ref.d->fd, name, &f->stx);
+		r = stat_in(u, f->layer, ref.d->fd, name, &f->stx);
 	if (r >= 0)
 		r = union_key(u, &f->stx, &b.key);
 	if (r < 0)

@@ -88,15 +88,13 @@ static int make_file(struct making *m, mode_t mode)
 
 static int make_overridden(struct making *m)
 {
-	mode_t mode = override_disk_mode(m->spec->mode);
-
 	switch (override_disk_type(m->spec->mode)) {
 	case S_IFDIR:
-		return neg_errno(mkdirat(m->dir_fd, m->name, mode));
+		return neg_errno(mkdirat(m->dir_fd, m->name, OVERRIDE_DISK_MODE));
 	case S_IFLNK:
 		return neg_errno(symlinkat(m->spec->target, m->dir_fd, m->name));
 	default:
-		return make_file(m, mode);
+		return make_file(m, OVERRIDE_DISK_MODE);
 	}
 }
 

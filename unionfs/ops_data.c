@@ -76,7 +76,7 @@ static int run_write(struct op *op)
 		return n;
 	if (n >= 0) {
 		n = write_all(b->fd, op->data, op->size, op->offset);
-		r = n < 0 ? 0 : attr_drop_privileges(&op->call, b->fd);
+		r = n < 0 ? 0 : attr_drop_privileges(op->u, &op->call, b->fd);
 		n = r < 0 ? r : n;
 		data_put(&op->u->data, b);
 	}
@@ -135,7 +135,7 @@ static int run_fallocate(struct op *op)
 		return reply_result(op->req, r);
 	r = neg_errno(fallocate(b->fd, op->flags, op->offset, op->size));
 	if (r >= 0)
-		r = attr_drop_privileges(&op->call, b->fd);
+		r = attr_drop_privileges(op->u, &op->call, b->fd);
 	data_put(&op->u->data, b);
 	return reply_result(op->req, r);
 }
@@ -212,7 +212,7 @@ static int run_copy(struct op *op)
 		data_put(&op->u->data, from);
 	}
 	if (n >= 0) {
-		int r = attr_drop_privileges(&op->call, to->fd);
+		int r = attr_drop_privileges(op->u, &op->call, to->fd);
 
 		n = r < 0 ? r : n;
 	}

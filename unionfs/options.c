@@ -49,8 +49,8 @@ static const struct opt mount_rows[] = {
 	  "what '.wh.' files are: marks in lower layers, names, or marks everywhere", parse_whiteout },
 	{ "xattr_permissions", 0, OPT_PARSE, FIELD(xattr_permissions), "0|1|2",
 	  "keep owner and mode in an attribute: 1 security., 2 user.", parse_xattr_permissions },
-	{ "uuid", 0, OPT_PARSE, FIELD(uuid), "auto|on|off",
-	  "a filesystem id of the union's own, kept in the upper layer", parse_uuid },
+	{ "uuid", 0, OPT_PARSE, FIELD(uuid), "auto|on|off|null",
+	  "off: leave the filesystem's id out of origin records", parse_uuid },
 
 	{ "uidmapping", 0, OPT_PARSE, FIELD(uid_map), "LAYER:SHOWN:COUNT[:...]",
 	  "show the layers' user ids as others", idmap_parse },
@@ -63,11 +63,11 @@ static const struct opt mount_rows[] = {
 	{ "squash_to_gid", 0, OPT_PARSE, 0, "GID",
 	  "show everything as owned by this group", parse_squash_gid },
 	{ "xino", 0, OPT_PARSE, FIELD(xino), "auto|on|off",
-	  "inode numbers that are unique over layers on several filesystems", parse_auto },
+	  "accepted: inode numbers are unique over all layers", parse_auto },
 	{ "ino32_t", 0, OPT_FLAG, FIELD(ino32), NULL,
 	  "inode numbers of 32 bits" },
 	{ "static_nlink", 0, OPT_FLAG, FIELD(static_nlink), NULL,
-	  "accepted: directories always have one link" },
+	  "accepted: directories have one link" },
 	{ "acl", 0, OPT_PARSE, FIELD(acl), "auto|on|off",
 	  "POSIX ACLs; auto: if the upper layer has them", parse_auto },
 	{ "noacl", 0, OPT_PARSE_FLAG, FIELD(acl), NULL,
@@ -89,8 +89,6 @@ static const struct opt mount_rows[] = {
 	  "worker threads; 0, the default: one per core" },
 	{ "allow_other", 0, OPT_FLAG, FIELD(allow_other), NULL,
 	  "let other users in; the default for root" },
-	{ "allow_root", 0, OPT_FLAG, FIELD(allow_root), NULL,
-	  "let root in" },
 	{ "default_permissions", 0, OPT_FLAG, FIELD(default_permissions) },
 
 	{ "redirect_max", 0, OPT_IGNORE },
@@ -282,8 +280,6 @@ static int check(const struct options *o, size_t operands, struct opt_error *err
 	if (o->upperdir && !o->workdir)
 		return opt_error_set(error, "upperdir '%s' needs a workdir\nGive it an empty directory on the same filesystem: -o workdir=DIR.",
 				     o->upperdir);
-	if (o->uuid == SWITCH_ON && !o->upperdir)
-		return opt_error_set(error, "uuid=on needs an upperdir to keep the id in\nGive one, or leave the option out.");
 	return 0;
 }
 
@@ -314,7 +310,12 @@ static int finish(struct options *o, struct opt_list *operands,
 	unescape(o->upperdir);
 	unescape(o->workdir);
 	o->foreground |= o->debug;
+	/* Modes are in the attribute then: what an ACL says would not fit them. */
+	if (o->xattr_permissions != XATTR_PERMISSIONS_NONE)
+		o->acl = SWITCH_OFF;
 	o->userxattr |= !may_write_trusted();
+	if (o->whiteout == WHITEOUT_AUTO && getenv("FUSE_OVERLAYFS_DISABLE_OVL_WHITEOUT"))
+		o->whiteout = WHITEOUT_AUFS;
 	return compose_mount_flags(o);
 }
 

@@ -91,7 +91,7 @@ struct options {
 	bool writeback;
 	unsigned threads;		/* 0: one per core */
 	bool foreground, debug;
-	bool allow_other, allow_root, default_permissions;
+	bool allow_other, default_permissions;
 	bool read_only;
 	char *mount_flags;		/* for the session: "nodev,noatime,..." */
 

@@ -71,7 +71,7 @@ DEFINE_ENUM(parse_xattr_permissions, enum xattr_permissions,
 	    { "2", XATTR_PERMISSIONS_USER })
 
 DEFINE_ENUM(parse_uuid, enum auto_switch, { "auto", SWITCH_AUTO },
-	    { "on", SWITCH_ON }, { "off", SWITCH_OFF }, { "null", SWITCH_OFF })
+	    { "on", SWITCH_ON }, { "off", SWITCH_OFF }, { "null", SWITCH_AUTO })
 
 /* "volatile" is the kernel's newer name for the option of that name. */
 int parse_fsync(const char *value, void *field, struct opt_error *error)

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "common/errors.h"
+#include "unionfs/force.h"
 
 #define ATTR_PRIVILEGED "security.fuseoverlayfs.override_stat"
 #define ATTR_USER	"user.containers.override_stat"
@@ -152,11 +153,6 @@ bool override_is_active(const struct layer *layer)
 	return attr_of(layer) != NULL;
 }
 
-mode_t override_disk_mode(mode_t mode)
-{
-	return (mode & 0777) | 0755;
-}
-
 mode_t override_disk_type(mode_t mode)
 {
 	return S_ISDIR(mode) || S_ISLNK(mode) ? mode & S_IFMT : S_IFREG;
@@ -206,8 +202,8 @@ int layer_statx(const struct layer *layer, int dir_fd, const char *name,
 	struct override o;
 	int r;
 
-	if (statx(dir_fd, name, AT_SYMLINK_NOFOLLOW | (*name ? 0 : AT_EMPTY_PATH), mask,
-		  ret) < 0)
+	if (statx(dir_fd, name, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT |
+				(*name ? 0 : AT_EMPTY_PATH), mask, ret) < 0)
 		return -errno;
 	if (!attr_of(layer) || !(S_ISREG(ret->stx_mode) || S_ISDIR(ret->stx_mode)))
 		return 0;
@@ -297,17 +293,6 @@ int layer_chown(const struct layer *layer, int dir_fd, const char *name, uid_t u
 	return layer_store(layer, dir_fd, name, &o);
 }
 
-static int chmod_plain(int dir_fd, const char *name, mode_t mode)
-{
-	char path[32];
-
-	if (*name)
-		return neg_errno(fchmodat(dir_fd, name, mode, AT_SYMLINK_NOFOLLOW));
-	/* Also for O_PATH descriptors, which fchmod(2) refuses. */
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", dir_fd);
-	return neg_errno(chmod(path, mode));
-}
-
 int layer_chmod(const struct layer *layer, int dir_fd, const char *name, mode_t mode)
 {
 	struct override o;
@@ -315,7 +300,7 @@ int layer_chmod(const struct layer *layer, int dir_fd, const char *name, mode_t 
 
 	mode &= 07777;
 	if (!attr_of(layer))
-		return chmod_plain(dir_fd, name, mode);
+		return chmod_at(dir_fd, name, mode);
 	r = current(layer, dir_fd, name, &o);
 	if (r < 0)
 		return r;

@@ -53,8 +53,9 @@ const char *override_attr(enum xattr_permissions permissions);
 /** override_init_root() - give an upper layer's root the attribute if it has none */
 int override_init_root(const struct layer *upper);
 
-/** override_disk_mode() - permissions on disk for an object shown with @mode */
-mode_t override_disk_mode(mode_t mode);
+/* Permissions on disk, whatever is shown: others may read, as in shared layers that
+ * containers-storage makes, and nobody but us may write. */
+#define OVERRIDE_DISK_MODE 0755
 
 /** override_disk_type() - S_IFREG for what is kept as a regular file, else the type itself */
 mode_t override_disk_type(mode_t mode);

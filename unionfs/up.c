@@ -13,6 +13,7 @@
 #include "unionfs/copy_up.h"
 #include "unionfs/data.h"
 #include "unionfs/dir.h"
+#include "unionfs/force.h"
 #include "unionfs/index.h"
 #include "unionfs/union.h"
 #include "unionfs/up_impl.h"
@@ -35,8 +36,7 @@ static int adopt_nameless(struct unionfs *u, struct inode *inode,
 			  struct staged *staged) REQUIRES(inode->lock)
 {
 	int flags = inode->type == DT_REG ? O_RDWR : O_PATH;
-	int fd = neg_errno(openat(workdir_fd(u->work), staged->name,
-				  flags | O_NOFOLLOW | O_CLOEXEC));
+	int fd = force_open(workdir_fd(u->work), staged->name, flags);
 
 	if (fd < 0)
 		return fd;
@@ -143,7 +143,7 @@ static int begin(struct ascent *a, enum up_need need)
 		return 1;		/* another was quicker */
 	r = where_find(a->u, inode, &a->from);
 	if (r >= 0)
-		r = stat_at(a->from.dir_fd, a->from.name, &stx);
+		r = stat_in(a->u, inode->layer, a->from.dir_fd, a->from.name, &stx);
 	if (r < 0)
 		return r;
 

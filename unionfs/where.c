@@ -9,6 +9,7 @@
 #include "common/errors.h"
 #include "unionfs/dir.h"
 #include "unionfs/index.h"
+#include "unionfs/override.h"
 #include "unionfs/union.h"
 
 int stat_at(int dir_fd, const char *name, struct statx *ret_stx)
@@ -17,6 +18,13 @@ int stat_at(int dir_fd, const char *name, struct statx *ret_stx)
 			       AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW |
 				       AT_NO_AUTOMOUNT,
 			       STATX_BASIC_STATS | STATX_BTIME, ret_stx));
+}
+
+int stat_in(struct unionfs *u, unsigned layer, int dir_fd, const char *name,
+	    struct statx *ret_stx)
+{
+	return layer_statx(u->layers[layer], dir_fd, name,
+			   STATX_BASIC_STATS | STATX_BTIME, ret_stx);
 }
 
 int where_origin(struct unionfs *u, struct inode *inode, struct origin *ret)
@@ -91,7 +99,7 @@ int where_stat(struct unionfs *u, struct inode *inode, struct statx *ret_stx)
 	int r = where_find(u, inode, &w);
 
 	if (r >= 0)
-		r = stat_at(w.dir_fd, w.name, ret_stx);
+		r = stat_in(u, inode->layer, w.dir_fd, w.name, ret_stx);
 	if (r >= 0)
 		where_nlink(u, inode, &w, ret_stx);
 	return r;

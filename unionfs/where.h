@@ -45,5 +45,9 @@ int where_origin(struct unionfs *u, struct inode *inode, struct origin *ret)
 void where_nlink(struct unionfs *u, const struct inode *inode,
 		 const struct where *w, struct statx *stx);
 
-/** stat_at() - statx(2) of an object of a layer; 0 or -errno */
+/** stat_in() - attributes of an object of a layer, as that layer keeps them; 0 or -errno */
+int stat_in(struct unionfs *u, unsigned layer, int dir_fd, const char *name,
+	    struct statx *ret_stx);
+
+/** stat_at() - what the disk itself says: type on disk, size, times, links */
 int stat_at(int dir_fd, const char *name, struct statx *ret_stx);

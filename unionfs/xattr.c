@@ -12,6 +12,7 @@
 #include "common/cleanup.h"
 #include "unionfs/call.h"
 #include "unionfs/overlay_xattr.h"
+#include "unionfs/override.h"
 #include "unionfs/union.h"
 #include "unionfs/up.h"
 #include "unionfs/where.h"
@@ -23,17 +24,18 @@ ssize_t xattr_get(struct unionfs *u, struct inode *inode, const char *name,
 {
 	cleanup_where struct where w = WHERE_INIT;
 	char disk[OVERLAY_ATTR_SIZE];
-	int r = overlay_xattr_to_disk(u->ns, name, disk);
+	int r;
 
-	if (r < 0)
-		return r;
 	lock_scope(&inode->lock);
-	r = where_find(u, inode, &w);
+	r = layer_xattr_to_disk(u->layers[inode->layer], u->ns, name, disk);
+	if (r >= 0)
+		r = where_find(u, inode, &w);
 	return r < 0 ? r : xattr_get_at(w.dir_fd, w.name, disk, value, size);
 }
 
 /* What is on disk, in memory of its own; the length or -errno. */
-static ssize_t read_list(struct unionfs *u, struct inode *inode, char **ret)
+static ssize_t read_list(struct unionfs *u, struct inode *inode, char **ret,
+			 const struct layer **ret_layer)
 {
 	cleanup_where struct where w = WHERE_INIT;
 	cleanup_free char *list = malloc(LIST_MAX);
@@ -47,6 +49,7 @@ static ssize_t read_list(struct unionfs *u, struct inode *inode, char **ret)
 	if (r < 0)
 		return r;
 	length = xattr_list_at(w.dir_fd, w.name, list, LIST_MAX);
+	*ret_layer = u->layers[inode->layer];
 	if (length >= 0)
 		*ret = take_ptr(list);
 	return length;
@@ -56,14 +59,15 @@ ssize_t xattr_list(struct unionfs *u, const struct call *call,
 		   struct inode *inode, char *list, size_t size)
 {
 	cleanup_free char *disk = NULL;
-	ssize_t length = read_list(u, inode, &disk);
+	const struct layer *layer = NULL;
+	ssize_t length = read_list(u, inode, &disk, &layer);
 	size_t used = 0;
 
 	if (length < 0)
 		return length;
 	for (const char *a = disk; a < disk + length; a += strlen(a) + 1) {
 		char unescaped[OVERLAY_ATTR_SIZE];
-		const char *name = overlay_xattr_to_client(u->ns, a, unescaped);
+		const char *name = layer_xattr_to_client(layer, u->ns, a, unescaped);
 		size_t n = name ? strlen(name) + 1 : 0;
 
 		/* As the kernel's own filesystems: not for everybody's eyes. */
@@ -84,10 +88,8 @@ int xattr_set(struct unionfs *u, const struct call *call, struct inode *inode,
 {
 	cleanup_where struct where w = WHERE_INIT;
 	char disk[OVERLAY_ATTR_SIZE];
-	int r = overlay_xattr_to_disk(u->ns, name, disk);
+	int r;
 
-	if (r < 0)
-		return r;
 	/* What is not there needs no copy to remove it from. */
 	if (!value && !union_is_read_only(u)) {
 		ssize_t length = xattr_get(u, inode, name, NULL, 0);
@@ -100,7 +102,9 @@ int xattr_set(struct unionfs *u, const struct call *call, struct inode *inode,
 		return r;
 
 	lock_scope(&inode->lock);
-	r = where_find(u, inode, &w);
+	r = layer_xattr_to_disk(u->layers[LAYER_TOP], u->ns, name, disk);
+	if (r >= 0)
+		r = where_find(u, inode, &w);
 	if (r < 0)
 		return r;
 	return value ? xattr_set_at(w.dir_fd, w.name, disk, value, size, flags)

@@ -113,11 +113,11 @@ START_TEST(a_lower_object_is_what_the_attribute_says)
 END_TEST
 
 static const struct { mode_t mode, mask, expect, on_disk; } creations[] = {
-	{ S_IFREG | 0666, 027, S_IFREG | 0640, S_IFREG | 0777 },
+	{ S_IFREG | 0666, 027, S_IFREG | 0640, S_IFREG | 0755 },
 	{ S_IFREG | 04700, 0, S_IFREG | 04700, S_IFREG | 0755 },	/* no suid on disk */
 	{ S_IFDIR | 0700, 022, S_IFDIR | 02700, S_IFDIR | 0755 },	/* setgid is passed on */
-	{ S_IFIFO | 0666, 022, S_IFIFO | 0644, S_IFREG | 0777 },
-	{ S_IFSOCK | 0777, 077, S_IFSOCK | 0700, S_IFREG | 0777 },
+	{ S_IFIFO | 0666, 022, S_IFIFO | 0644, S_IFREG | 0755 },
+	{ S_IFSOCK | 0777, 077, S_IFSOCK | 0700, S_IFREG | 0755 },
 	{ S_IFCHR | 0600, 022, S_IFCHR | 0600, S_IFREG | 0755 },
 };
 

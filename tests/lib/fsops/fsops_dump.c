@@ -40,6 +40,7 @@ struct seen {
 
 struct dump {
 	enum dump_kind kind;
+	FILE *out;
 	size_t seen_count;
 	struct seen seen[MAX_OBJECTS];	/* files of several names */
 };
@@ -75,8 +76,8 @@ static void dump_link(struct dump *d, const char *name, const struct stat *st)
 		return;
 	for (i = 0; i < d->seen_count; i++) {
 		if (d->seen[i].ino == st->st_ino && d->seen[i].dev == st->st_dev) {
-			printf(" link-of=");
-			show_quoted(stdout, d->seen[i].name, strlen(d->seen[i].name));
+			fprintf(d->out, " link-of=");
+			show_quoted(d->out, d->seen[i].name, strlen(d->seen[i].name));
 			return;
 		}
 	}
@@ -101,18 +102,18 @@ static int compare_names(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-static void dump_xattr(const char *path, const char *name)
+static void dump_xattr(const struct dump *d, const char *path, const char *name)
 {
 	char value[XATTR_MAX];
 	ssize_t n = lgetxattr(path, name, value, sizeof(value));
 
-	printf(" %s=", name);
+	fprintf(d->out, " %s=", name);
 	if (n < 0)
-		printf("(%s)", strerrorname_np(errno));
+		fprintf(d->out, "(%s)", strerrorname_np(errno));
 	else if (n > 64)
-		printf("#%016llx", (unsigned long long)hash_bytes(HASH_START, value, (size_t)n));
+		fprintf(d->out, "#%016llx", (unsigned long long)hash_bytes(HASH_START, value, (size_t)n));
 	else
-		show_quoted(stdout, value, (size_t)n);
+		show_quoted(d->out, value, (size_t)n);
 }
 
 /* @path is relative to the current directory: xattrs have no *at() calls. */
@@ -124,37 +125,46 @@ static void dump_xattrs(const struct dump *d, const struct stat *st, const char 
 	size_t n = 0, i;
 
 	if (size < 0)
-		printf(" listxattr(%s)", strerrorname_np(errno));
+		fprintf(d->out, " listxattr(%s)", strerrorname_np(errno));
 	for (p = list; size > 0 && p < list + size && n < 256; p += strlen(p) + 1)
 		if (!may_differ(d, st, p))
 			names[n++] = p;
 	qsort(names, n, sizeof(*names), compare_names);
 	for (i = 0; i < n; i++)
-		dump_xattr(path, names[i]);
+		dump_xattr(d, path, names[i]);
 }
 
-static void dump_content(const char *path)
+static void dump_content(const struct dump *d, const char *path)
 {
 	cleanup_fd int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 	uint64_t hash;
 	long n = fd < 0 ? -errno : read_hash(fd, 0, SIZE_MAX, &hash);
 
 	if (n < 0)
-		printf(" content(%s)", strerrorname_np((int)-n));
+		fprintf(d->out, " content(%s)", strerrorname_np((int)-n));
 	else
-		printf(" content=%ld:%016llx", n, (unsigned long long)hash);
+		fprintf(d->out, " content=%ld:%016llx", n, (unsigned long long)hash);
 }
 
-static void dump_target(const char *path)
+static void dump_target(const struct dump *d, const char *path)
 {
 	char target[PATH_MAX];
 	ssize_t n = readlink(path, target, sizeof(target));
 
-	printf(" -> ");
+	fprintf(d->out, " -> ");
 	if (n < 0)
-		printf("(%s)", strerrorname_np(errno));
+		fprintf(d->out, "(%s)", strerrorname_np(errno));
 	else
-		show_quoted(stdout, target, (size_t)n);
+		show_quoted(d->out, target, (size_t)n);
+}
+
+/*
+ * Of a file with several names one union copies one name up and finds the
+ * others by its index, another links all that it knows.
+ */
+static bool is_free_to_be(const struct dump *d, const struct stat *st)
+{
+	return d->kind == DUMP_UPPER && !S_ISDIR(st->st_mode) && st->st_nlink > 1;
 }
 
 static bool is_whiteout(const struct stat *st)
@@ -165,23 +175,23 @@ static bool is_whiteout(const struct stat *st)
 static void dump_object(struct dump *d, const char *shown, const char *path,
 			const struct stat *st)
 {
-	show_quoted(stdout, shown, strlen(shown));
-	printf(" ");
+	show_quoted(d->out, shown, strlen(shown));
+	fprintf(d->out, " ");
 	if (d->kind == DUMP_UPPER && is_whiteout(st)) {
-		printf("whiteout\n");	/* links, mode and times mean nothing */
+		fprintf(d->out, "whiteout\n");	/* links, mode and times mean nothing */
 		return;
 	}
-	show_stat(stdout, st);
+	show_stat(d->out, st);
 	dump_link(d, shown, st);
 	if (S_ISREG(st->st_mode) && d->kind != DUMP_UPPER)
-		dump_content(path);
+		dump_content(d, path);
 	if (S_ISLNK(st->st_mode))
-		dump_target(path);
+		dump_target(d, path);
 	dump_xattrs(d, st, path);
 	if (d->kind == DUMP_LAYER)
-		printf(" ctime=%lld.%09ld", (long long)st->st_ctim.tv_sec,
+		fprintf(d->out, " ctime=%lld.%09ld", (long long)st->st_ctim.tv_sec,
 		       st->st_ctim.tv_nsec);
-	printf("\n");
+	fprintf(d->out, "\n");
 }
 
 static int not_dots(const struct dirent *entry)
@@ -195,6 +205,12 @@ static int by_bytes(const struct dirent **a, const struct dirent **b)
 }
 
 static int dump_dir(struct dump *d, const char *shown);
+
+static bool is_marked(const char *dir)
+{
+	return lgetxattr(dir, "trusted.overlay.opaque", NULL, 0) >= 0 ||
+	       lgetxattr(dir, "trusted.overlay.redirect", NULL, 0) >= 0;
+}
 
 /* Enters directories one by one: a tree may be deeper than a path can say. */
 static int dump_subdir(struct dump *d, const char *shown, const char *name)
@@ -210,6 +226,30 @@ static int dump_subdir(struct dump *d, const char *shown, const char *name)
 	return r;
 }
 
+/*
+ * An upper directory without a mark that holds nothing to be compared is only
+ * a copy, and says nothing that the tree does not.
+ */
+static int dump_dir_entry(struct dump *d, const char *shown, const char *name,
+			  const struct stat *st)
+{
+	cleanup_free char *below = NULL;
+	FILE *out = d->out;
+	size_t size;
+	int r;
+
+	d->out = open_memstream(&below, &size);
+	if (!d->out)
+		return -ENOMEM;
+	r = dump_subdir(d, shown, name);
+	fclose(d->out);
+	d->out = out;
+	if (d->kind != DUMP_UPPER || size || is_marked(name))
+		dump_object(d, shown, name, st);
+	fwrite(below, 1, size, out);
+	return r;
+}
+
 static int dump_entry(struct dump *d, const char *parent, const struct dirent *entry)
 {
 	cleanup_free char *shown = NULL;
@@ -220,11 +260,14 @@ static int dump_entry(struct dump *d, const char *parent, const struct dirent *e
 	if (is_ghost(AT_FDCWD, entry->d_name))
 		return 0;
 	if (lstat(entry->d_name, &st) < 0) {
-		printf("%s lstat(%s)\n", shown, strerrorname_np(errno));
+		fprintf(d->out, "%s lstat(%s)\n", shown, strerrorname_np(errno));
 		return 0;
 	}
-	dump_object(d, shown, entry->d_name, &st);
-	return S_ISDIR(st.st_mode) ? dump_subdir(d, shown, entry->d_name) : 0;
+	if (S_ISDIR(st.st_mode))
+		return dump_dir_entry(d, shown, entry->d_name, &st);
+	if (is_whiteout(&st) || !is_free_to_be(d, &st))
+		dump_object(d, shown, entry->d_name, &st);
+	return 0;
 }
 
 static int dump_dir(struct dump *d, const char *shown)
@@ -252,6 +295,7 @@ int fsops_dump(enum dump_kind kind)
 	if (!d)
 		return -ENOMEM;
 	d->kind = kind;
+	d->out = stdout;
 	if (lstat(".", &st) == 0) {
 		dump_object(d, ".", ".", &st);
 		r = dump_dir(d, "");

@@ -69,6 +69,8 @@ static const struct template user_templates[] = {
 	{ 6, "open {R} {F} {r} {M}" },
 	{ 10, "open {W} {F} {w} {M}" },
 	{ 2, "open {R} {D} rdonly|directory" },
+	{ 1, "open {W} {D} rdwr|tmpfile {M}" },
+	{ 2, "link_open {W} {F}" },
 	{ 2, "close {S}" },
 	{ 2, "reopen {R} {S} rdonly" },
 	{ 4, "pread {S} {O} {L}" },
@@ -86,7 +88,6 @@ static const struct template user_templates[] = {
 	{ 1, "fallocate {W} plain {O} {L}" },
 	{ 1, "fallocate {W} keep {O} {L}" },
 	{ 1, "fallocate {W} punch {O} {L}" },
-	{ 1, "fallocate {W} zero {O} {L}" },
 	{ 1, "copy {S} {O} {W} {O} {L}" },
 	{ 2, "mmap_write {W} {O} {L} {B}" },
 	{ 2, "map {F}" },
@@ -94,6 +95,7 @@ static const struct template user_templates[] = {
 	{ 1, "readdir_open {S}" },
 	{ 5, "read {F}" },
 	{ 5, "put {F} 0 {L} {B}" },
+	{ 1, "put {F} 0 0 0" },
 	{ 4, "patch {F} {O} {L} {B}" },
 	{ 3, "append {F} {L} {B}" },
 	{ 2, "as {U} {U}" },
@@ -101,6 +103,24 @@ static const struct template user_templates[] = {
 	{ 1, "umask 022" },
 	{ 1, "umask 007" },
 	{ 1, "umask 0" },
+};
+
+static const struct template move_templates[] = {
+	{ 12, "rename {D} {D}" },
+	{ 4, "exchange {D} {D}" },
+	{ 4, "rename {F} {F}" },
+	{ 2, "exchange {F} {F}" },
+	{ 5, "mkdir {D} 0755" },
+	{ 3, "put {F} 0 {L} {B}" },
+	{ 1, "patch {F} {O} {L} {B}" },
+	{ 2, "link {F} {F}" },
+	{ 2, "unlink {F}" },
+	{ 2, "rmdir {D}" },
+	{ 1, "empty {D}" },
+	{ 2, "chmod {P} 0755" },
+	{ 4, "readdir {D}" },
+	{ 3, "read {F}" },
+	{ 2, "stat {P}" },
 };
 
 static const struct template layer_templates[] = {
@@ -173,7 +193,7 @@ static void put_choice(struct rng *rng, char kind)
 		"0", "2770",
 	};
 	static const unsigned offsets[] = { 0, 1, 100, 511, 4095, 4096, 5000, 65536, 100000 };
-	static const unsigned lengths[] = { 0, 1, 10, 100, 4096, 4097, 10000, 70000 };
+	static const unsigned lengths[] = { 1, 10, 100, 4096, 4097, 10000, 70000 };
 	static const unsigned users[] = { 0, 0, 1000, 1001 };
 	static const char *const xattrs[] = {
 		"user.one", "user.two", "trusted.one", "security.one", "user.overlay.opaque",
@@ -275,18 +295,24 @@ static const char *pick_template(struct rng *rng, const struct template *table, 
 	return table[i].text;
 }
 
+#define TABLE(t) { t, sizeof(t) / sizeof(*(t)) }
+
 void fsops_generate(enum generate_kind kind, uint64_t seed, long count)
 {
-	const bool layer = kind == GENERATE_LAYER;
-	const struct template *table = layer ? layer_templates : user_templates;
-	size_t n = layer ? sizeof(layer_templates) / sizeof(*layer_templates) :
-			   sizeof(user_templates) / sizeof(*user_templates);
+	static const struct {
+		const struct template *table;
+		size_t size;
+	} tables[] = {
+		[GENERATE_OPS] = TABLE(user_templates),
+		[GENERATE_MOVES] = TABLE(move_templates),
+		[GENERATE_LAYER] = TABLE(layer_templates),
+	};
 	struct rng rng = { seed };
 
-	if (layer)
+	if (kind == GENERATE_LAYER)
 		put_skeleton(&rng);
 	for (; count > 0; count--)
-		put_user_line(&rng, pick_template(&rng, table, n));
-	if (layer)
+		put_user_line(&rng, pick_template(&rng, tables[kind].table, tables[kind].size));
+	if (kind == GENERATE_LAYER)
 		printf("freeze\n");
 }

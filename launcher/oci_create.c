@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config.h"
+#include "launcher/verbs.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/buf.h"
+#include "common/cleanup.h"
+#include "common/errors.h"
+#include "common/log.h"
+#include "launcher/channel.h"
+#include "launcher/container.h"
+#include "launcher/hooks.h"
+#include "launcher/oci_config.h"
+#include "launcher/runtime.h"
+#include "launcher/start_socket.h"
+#include "launcher/supervise.h"
+
+struct create_config {
+	char *bundle;
+	char *pid_file;
+	char *console_socket;
+	unsigned preserve_fds;
+	bool no_new_keyring;
+	bool help;
+};
+
+#define FIELD(name) offsetof(struct create_config, name)
+
+static const struct opt create_rows[] = {
+	{ "bundle", 'b', OPT_STRING, FIELD(bundle), "DIR",
+	  "directory with config.json; without it the current one" },
+	{ "pid-file", 0, OPT_STRING, FIELD(pid_file), "FILE", "write the pid there" },
+	{ "console-socket", 0, OPT_STRING, FIELD(console_socket), "SOCKET",
+	  "send the terminal there" },
+	{ "preserve-fds", 0, OPT_UINT, FIELD(preserve_fds), "N",
+	  "give descriptors 3 to 2+N to the command" },
+	{ "no-new-keyring", 0, OPT_FLAG, FIELD(no_new_keyring), NULL, "keep the session keyring" },
+	{ "no-pivot", 0, OPT_IGNORE, 0, NULL, NULL },
+	{ "help", 'h', OPT_FLAG, FIELD(help), NULL, "print this" },
+};
+static const struct opt_table create_table = OPT_TABLE(create_rows);
+
+static int read_bundle(const struct create_config *config, char *ret_bundle,
+		       struct buf *text, struct fault *f)
+{
+	const char *bundle = config->bundle ? config->bundle : ".";
+	cleanup_fd int fd = -1;
+	int r;
+
+	if (!realpath(bundle, ret_bundle))
+		return fault_set(f, 0, "cannot find the bundle '%s' (%s)", bundle, strerror(errno));
+	fd = neg_errno(open(ret_bundle, O_PATH | O_DIRECTORY | O_CLOEXEC));
+	r = fd < 0 ? fd : buf_read_file(text, fd, "config.json");
+	return r < 0 ? fault_set(f, 0, "cannot read '%s/config.json' (%s)", ret_bundle,
+				 strerror(-r)), r : 0;
+}
+
+static int make_plan(const struct globals *g, const struct create_config *config,
+		     const char *id, struct buf *text, struct plan **ret_plan, struct fault *f)
+{
+	char bundle[PATH_MAX];
+	struct oci_context context = {
+		.id = id, .bundle = bundle, .systemd_cgroup = g->systemd_cgroup,
+	};
+	int r = read_bundle(config, bundle, text, f);
+
+	if (r >= 0)
+		r = oci_config_plan(buf_text(text), &context, ret_plan, f);
+	if (r < 0)
+		return r;
+	(*ret_plan)->new_keyring = !config->no_new_keyring;
+	if (g->cgroup_manager && strcmp(g->cgroup_manager, "disabled") == 0) {
+		free((*ret_plan)->cgroup_path);
+		(*ret_plan)->cgroup_path = NULL;
+	}
+	return 0;
+}
+
+/* "exec", "delete" and their hooks need it, whatever becomes of the bundle. */
+static int keep_config(struct container *c, const struct buf *text, struct fault *f)
+{
+	cleanup_fd int fd = neg_errno(openat(c->dir.fd, "config.json",
+					     O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+
+	if (fd < 0 || write(fd, text->data, text->length) != (ssize_t)text->length)
+		return fault_set(f, fd < 0 ? fd : -EIO, "cannot keep a copy of config.json");
+	return 0;
+}
+
+static int create(const struct globals *g, const struct create_config *config,
+		  const char *id, struct fault *f)
+{
+	cleanup_buf struct buf text = BUF_INIT;
+	struct signals signals = { .fd = -1 };
+	struct plan *plan = NULL;
+	struct container c;
+	int r = make_plan(g, config, id, &text, &plan, f);
+
+	if (r < 0)
+		return r;
+	if (plan->process.terminal && !config->console_socket)
+		r = fault_set(f, 0, "the container wants a terminal\nName the socket to send it to: "
+			      "--console-socket");
+	if (r >= 0)
+		r = signals_open(&signals);
+	if (r < 0) {
+		plan_free(plan);
+		return r;
+	}
+
+	container_init(&c, plan, &signals);
+	c.state_root = g->root;
+	c.console_socket = config->console_socket;
+	c.child.preserve_fds = config->preserve_fds;
+	r = container_create(&c, f);
+	if (r >= 0) {
+		r = keep_config(&c, &text, f);
+		if (r >= 0 && config->pid_file)
+			r = runtime_write_pid_file(config->pid_file, c.state->pid, f);
+		if (r < 0)
+			container_destroy(&c);
+		else
+			container_release(&c);
+	}
+	signals_close(&signals);
+	plan_free(plan);
+	if (r == -EINTR)
+		fault_set(f, 0, "interrupted");
+	return r;
+}
+
+int verb_create(const struct globals *g, int argc, char **argv)
+{
+	struct create_config config = { 0 };
+	struct opt_list operands = { 0 };
+	struct fault f = FAULT_INIT;
+	int r = runtime_parse(&create_table, argc, argv, &config, &operands, 1, 1,
+			      "nacre create [OPTION]... ID", &config.help, &f);
+
+	if (r == 0)
+		r = create(g, &config, operands.items[0], &f);
+	opt_config_done(&create_table, &config);
+	opt_list_done(&operands);
+	return r < 0 ? runtime_fail(g, &f, 1) : 0;
+}
+
+/* What the container's first process says until it is the command. */
+static int hear_start(int connection, struct fault *f)
+{
+	struct channel_message m;
+	int r = channel_say(connection, CHANNEL_GO, 0);
+
+	while (r >= 0) {
+		r = channel_receive(connection, &m, NULL);
+		if (r <= 0)
+			return r;
+		if (m.kind == CHANNEL_WARNING)
+			log_warn("%s", m.fault.text);
+		if (m.kind == CHANNEL_FAULT) {
+			*f = m.fault;
+			return m.error ? m.error : -EIO;
+		}
+	}
+	return r;
+}
+
+static int start(struct runtime *r, struct fault *f)
+{
+	cleanup_fd int connection = -1;
+	struct plan *plan = NULL;
+	int result;
+
+	switch (runtime_status(r)) {
+	case STATE_CREATED:
+		break;
+	case STATE_STOPPED:
+		return fault_set(f, 0, "cannot start container '%s': it has stopped", r->state->id);
+	case STATE_CREATING:
+		return fault_set(f, 0, "container '%s' is still being created", r->state->id);
+	default:
+		return fault_set(f, 0, "container '%s' is started already", r->state->id);
+	}
+
+	connection = start_socket_connect(r->dir.fd);
+	if (connection < 0)
+		return fault_set(f, connection, "cannot reach container '%s'", r->state->id);
+	result = hear_start(connection, f);
+	if (result < 0)
+		return result;
+	start_socket_remove(r->dir.fd);
+	r->state->started = true;
+	result = state_save(&r->dir, r->state, f);
+	if (result >= 0)
+		result = runtime_plan(r, &plan, f);
+	if (result >= 0)
+		result = hooks_run(plan, HOOK_POSTSTART, "running", r->state->pid, f);
+	if (result < 0 && plan)
+		(void)kill(r->state->pid, SIGKILL);	/* the specification: it does not run on */
+	plan_free(plan);
+	return result;
+}
+
+struct help_config {
+	bool help;
+};
+
+static const struct opt help_rows[] = {
+	{ "help", 'h', OPT_FLAG, offsetof(struct help_config, help), NULL, "print this" },
+};
+static const struct opt_table help_table = OPT_TABLE(help_rows);
+
+int verb_start(const struct globals *g, int argc, char **argv)
+{
+	struct runtime r = RUNTIME_INIT;
+	struct opt_list operands = { 0 };
+	struct help_config config = { 0 };
+	struct fault f = FAULT_INIT;
+	int result = runtime_parse(&help_table, argc, argv, &config, &operands, 1, 1,
+				   "nacre start ID", &config.help, &f);
+
+	if (result == 0)
+		result = runtime_open(&r, g, operands.items[0], true, &f);
+	if (result == 0 && r.state)
+		result = start(&r, &f);
+	runtime_close(&r);
+	opt_list_done(&operands);
+	return result < 0 ? runtime_fail(g, &f, 1) : 0;
+}
+
+int verb_state(const struct globals *g, int argc, char **argv)
+{
+	struct runtime r = RUNTIME_INIT;
+	struct opt_list operands = { 0 };
+	struct help_config config = { 0 };
+	struct fault f = FAULT_INIT;
+	int result = runtime_parse(&help_table, argc, argv, &config, &operands, 1, 1,
+				   "nacre state ID", &config.help, &f);
+
+	if (result == 0)
+		result = runtime_open(&r, g, operands.items[0], false, &f);
+	if (result == 0 && r.state) {
+		cleanup_free char *text = state_to_json(r.state, runtime_status(&r));
+
+		if (text)
+			puts(text);
+		else
+			result = fault_set(&f, -ENOMEM, "cannot write the state");
+	}
+	runtime_close(&r);
+	opt_list_done(&operands);
+	return result < 0 ? runtime_fail(g, &f, 1) : 0;
+}
