@@ -254,12 +254,37 @@ static int change_root(struct child *c, struct fault *f)
 	return 0;
 }
 
+/*
+ * A container may wait long for its start: it must not hold the host's files,
+ * nor the lock on its state, meanwhile.
+ */
+static int close_all_but(struct child *c, int a, int b, int d)
+{
+	int keep[] = { a, b, d };
+	unsigned from = 3 + c->preserve_fds;
+
+	for (;;) {
+		unsigned next = ~0u;
+
+		for (int i = 0; i < 3; i++)
+			if (keep[i] >= 0 && (unsigned)keep[i] >= from && (unsigned)keep[i] < next)
+				next = (unsigned)keep[i];
+		if (next > from && close_range(from, next - 1, 0) < 0)
+			return -errno;
+		if (next == ~0u)
+			return 0;
+		from = next + 1;
+	}
+}
+
 static int wait_for_start(struct child *c, struct fault *f)
 {
 	int connection;
 	int r;
 
-	r = channel_say(c->channel, CHANNEL_READY, 0);
+	r = close_all_but(c, c->channel, c->start_fd, c->console_fd);
+	if (r >= 0)
+		r = channel_say(c->channel, CHANNEL_READY, 0);
 	if (r >= 0 && c->start_fd < 0)
 		r = channel_wait_go(c->channel);
 	if (r < 0)
@@ -267,6 +292,7 @@ static int wait_for_start(struct child *c, struct fault *f)
 	if (c->start_fd < 0)
 		return 0;
 
+	c->root_fd = c->null_fd = -1;
 	/* From here on whoever starts the container is told what fails. */
 	close(c->channel);
 	c->channel = -1;

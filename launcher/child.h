@@ -59,3 +59,4 @@ int child_place_views(struct child *c, struct fault *f);
 int child_mask_paths(struct child *c, struct fault *f);
 int child_make_devices(struct child *c, struct fault *f);
 int child_make_console(struct child *c, struct fault *f);
+int child_make_terminal(struct child *c, struct fault *f);	/* the same without /dev/console */

@@ -4,12 +4,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/vfs.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -146,11 +148,12 @@ static int bind_console(struct child *c, int slave)
 	return copy < 0 ? copy : 0;
 }
 
-int child_make_console(struct child *c, struct fault *f)
+int child_make_terminal(struct child *c, struct fault *f)
 {
 	const struct plan_process *p = &c->plan->process;
 	struct channel_message m = { .kind = CHANNEL_CONSOLE };
 	cleanup_fd int master = -1, slave = -1;
+	struct statfs fs;
 	int unlock = 0;
 	int r;
 
@@ -160,6 +163,9 @@ int child_make_console(struct child *c, struct fault *f)
 	master = resolve_open_flags(c->root_fd, "/dev/pts/ptmx", O_RDWR | O_NOCTTY);
 	if (master < 0)
 		return fault_set(f, master, "cannot open a terminal in the container's /dev/pts");
+	/* An image may have put anything there. */
+	if (fstatfs(master, &fs) < 0 || fs.f_type != DEVPTS_SUPER_MAGIC)
+		return fault_set(f, -ENODEV, "the container's /dev/pts is no devpts");
 	if (ioctl(master, TIOCSPTLCK, &unlock) < 0)
 		return fault_set(f, -errno, "cannot unlock the terminal");
 	slave = neg_errno(ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC));
@@ -173,13 +179,20 @@ int child_make_console(struct child *c, struct fault *f)
 	if (fchown(slave, p->uid, (gid_t)-1) < 0 && errno != EINVAL && errno != EPERM)
 		return fault_set(f, -errno, "cannot give the terminal to user %u", p->uid);
 
-	r = bind_console(c, slave);
-	if (r < 0)
-		return fault_set(f, r, "cannot bind the terminal at '/dev/console'");
 	r = channel_send(c->channel, &m, master);
 	if (r < 0)
 		return fault_set(f, r, "cannot hand out the terminal");
 
 	c->console_fd = take_fd(&slave);
 	return 0;
+}
+
+int child_make_console(struct child *c, struct fault *f)
+{
+	int r = child_make_terminal(c, f);
+
+	if (r < 0 || c->console_fd < 0)
+		return r;
+	r = bind_console(c, c->console_fd);
+	return r < 0 ? fault_set(f, r, "cannot bind the terminal at '/dev/console'") : 0;
 }

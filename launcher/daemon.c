@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stddef.h>
@@ -21,6 +20,7 @@
 #include "common/cleanup.h"
 #include "common/errors.h"
 #include "launcher/init.h"
+#include "launcher/self.h"
 
 #define READY_TIMEOUT_MS 30000
 #define STOP_TIMEOUT_MS	 10000
@@ -39,15 +39,12 @@ static char *try_dir(const char *dir, int length, const char *name)
 
 char *daemon_find(const char *name)
 {
-	char self[PATH_MAX];
-	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	cleanup_free char *self = self_directory();
 	const char *dir = getenv("NACRE_BINDIR");
 	char *path = NULL;
 
-	if (n > 0) {
-		self[n] = '\0';
-		path = try_dir(self, (int)(strrchr(self, '/') - self), name);
-	}
+	if (self)
+		path = try_dir(self, (int)strlen(self), name);
 	if (!path && dir)
 		path = try_dir(dir, (int)strlen(dir), name);
 	if (!path)

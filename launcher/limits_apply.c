@@ -176,6 +176,29 @@ int limits_apply(const struct limits *l, const struct cgroup_layout *layout,
 	return count < 0 ? count : devices_cgroup_apply(l, layout, group, f);
 }
 
+/*
+ * v1 refuses a memory limit above the one of memory and swap, so when both
+ * grow the second goes first.
+ */
+static void raise_swap_first(const struct limits *l, const struct cgroup_group *group)
+{
+	char text[24];
+
+	if (l->memory_bytes == LIMIT_UNSET || l->memory_swap_bytes == LIMIT_UNSET)
+		return;
+	snprintf(text, sizeof(text), "%lld", (long long)l->memory_swap_bytes);
+	/* It fails where it shall become smaller: then its turn comes later. */
+	(void)cgroup_group_write(group, CGROUP_MEMORY, "memory.memsw.limit_in_bytes", text);
+}
+
+int limits_update(const struct limits *l, const struct cgroup_layout *layout,
+		  const struct cgroup_group *group, struct fault *f)
+{
+	if (cgroup_layout_version(layout, CGROUP_MEMORY) == CGROUP_V1)
+		raise_swap_first(l, group);
+	return limits_apply(l, layout, group, f);
+}
+
 int limits_oom_kills(const struct cgroup_group *group, uint64_t *ret_count)
 {
 	int r = cgroup_group_read_key(group, CGROUP_MEMORY, "memory.oom_control", "oom_kill",

@@ -26,6 +26,16 @@ int limits_apply(const struct limits *limits, const struct cgroup_layout *layout
 		 const struct cgroup_group *group, struct fault *fault);
 
 /**
+ * limits_update() - the same for a container that runs
+ *
+ * A memory limit below what is in use is refused if the limits ask for that
+ * check. On v1 the limit of memory and the one of memory and swap may have to be
+ * written in the other order.
+ */
+int limits_update(const struct limits *limits, const struct cgroup_layout *layout,
+		  const struct cgroup_group *group, struct fault *fault);
+
+/**
  * limits_oom_kills() - how many processes of the group the kernel killed for memory
  *
  * Return: 0 with @ret_count; -ENODEV or -ENODATA if the kernel does not count.

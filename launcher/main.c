@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +12,7 @@
 #include "launcher/cmd_image.h"
 #include "launcher/fault.h"
 #include "launcher/json.h"
+#include "launcher/self.h"
 #include "launcher/verbs.h"
 
 static const struct opt global_rows[] = {
@@ -37,14 +39,22 @@ static const struct verb {
 	const char *name;
 	int (*run)(const struct globals *globals, int argc, char **argv);
 	const char *help;
+	bool enters;		/* becomes a process of a container */
 } verbs[] = {
-	{ "run", verb_run, "run a command in a new container" },
+	{ "run", verb_run, "run a command in a new container", true },
+	{ "exec", verb_exec, "run another command in a container", true },
+	{ "ps", verb_ps, "list containers, or the processes of one" },
 	{ "kill", verb_kill, "send a signal to a container" },
-	{ "create", verb_create, "make a container from an OCI bundle" },
+	{ "pause", verb_pause, "stop all processes of a container" },
+	{ "resume", verb_resume, "let them go on" },
+	{ "update", verb_update, "change the limits of a container" },
+	{ "list", verb_list, "list containers" },
+	{ "create", verb_create, "make a container from an OCI bundle", true },
 	{ "start", verb_start, "run the command of a container that was created" },
 	{ "state", verb_state, "print the state of a container as JSON" },
 	{ "delete", verb_delete, "remove a container" },
 	{ "rm", verb_delete, NULL },
+	{ "features", verb_features, "print what this runtime can do, as JSON" },
 	{ "images", verb_images, "list the images" },
 	{ "import", verb_import, "bring in an image from a file or directory" },
 	{ "rmi", verb_rmi, "remove images" },
@@ -80,6 +90,7 @@ static const struct verb *find_verb(const char *name)
 static int run_verb(struct globals *g, int argc, char **argv)
 {
 	const struct verb *verb = argc ? find_verb(argv[0]) : NULL;
+	struct fault fault = FAULT_INIT;
 
 	if (g->help) {
 		print_help();
@@ -97,6 +108,10 @@ static int run_verb(struct globals *g, int argc, char **argv)
 		log_error("unknown verb '%s'\nSee: nacre --help", argv[0]);
 		return STATUS_FAILED;
 	}
+	if (verb->enters && self_protect(g->argv, &fault) < 0) {
+		fault_print(&fault);
+		return STATUS_FAILED;
+	}
 	return verb->run(g, argc - 1, argv + 1);
 }
 
@@ -107,6 +122,7 @@ int main(int argc, char **argv)
 	int status = STATUS_FAILED;
 	int r;
 
+	globals.argv = argv;
 	globals.title = argv[0];
 	globals.title_size = (size_t)(argv[argc - 1] + strlen(argv[argc - 1]) - argv[0]);
 	log_open("nacre", LOG_LEVEL_INFO);

@@ -2,76 +2,14 @@
 #include "config.h"
 #include "launcher/supervise.h"
 
-#include <errno.h>
 #include <inttypes.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
-#include <string.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "common/log.h"
 #include "launcher/limits_apply.h"
-#include "launcher/terminal.h"
-
-static void forward(struct container *c, int signal)
-{
-	(void)syscall(SYS_pidfd_send_signal, c->pidfd, signal, NULL, 0);
-}
-
-static void handle_signals(struct container *c)
-{
-	int signal;
-
-	while ((signal = signals_read(c->signals, NULL))) {
-		if (signal == SIGWINCH && c->terminal_fd >= 0)
-			terminal_resize(c->terminal_fd);
-		else if (signal == SIGTSTP || signal == SIGTTIN || signal == SIGTTOU)
-			continue;	/* the container goes on without our terminal */
-		else if (signal != SIGCHLD && signal != SIGPIPE)
-			forward(c, signal);
-	}
-}
-
-/* Until the first process ends. */
-static void serve(struct container *c, struct terminal *t)
-{
-	for (;;) {
-		struct pollfd p[4] = {
-			{ .fd = c->pidfd, .events = POLLIN },
-			{ .fd = c->signals->fd, .events = POLLIN },
-			{ .fd = t->output_ended ? -1 : c->terminal_fd,
-			  .events = POLLIN | (t->input_length ? POLLOUT : 0) },
-			{ .fd = c->terminal_fd >= 0 && terminal_wants_input(t) ? STDIN_FILENO : -1,
-			  .events = POLLIN },
-		};
-
-		if (poll(p, 4, -1) < 0 && errno != EINTR)
-			return;
-		if (p[1].revents)
-			handle_signals(c);
-		if (p[2].revents)
-			terminal_serve_master(t);
-		if (p[3].revents)
-			terminal_read_input(t);
-		if (p[0].revents)
-			return;
-	}
-}
-
-static int reap(struct container *c)
-{
-	int status = 0;
-
-	if (waitpid(c->state->pid, &status, __WALL) < 0)
-		return STATUS_FAILED;
-	/* Reaped: undoing must not signal a pid that is free again. */
-	close(c->pidfd);
-	c->pidfd = -1;
-	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
-}
+#include "launcher/wait.h"
 
 static void format_bytes(char *text, size_t size, int64_t bytes)
 {
@@ -106,16 +44,12 @@ static void explain_kill(struct container *c, int status)
 
 int supervise(struct container *c)
 {
-	struct terminal t = { .output_ended = true, .input_ended = true };
-	int status;
+	int status = wait_for_command(c->state->pid, c->signals, c->terminal_fd);
 
-	if (c->terminal_fd >= 0)
-		terminal_begin(&t, c->terminal_fd);
-	serve(c, &t);
-	status = reap(c);
-	if (c->terminal_fd >= 0)
-		terminal_end(&t);
-
+	c->terminal_fd = -1;
+	/* Reaped: undoing must not signal a pid that is free again. */
+	close(c->pidfd);
+	c->pidfd = -1;
 	explain_kill(c, status);
 	return status;
 }

@@ -14,6 +14,7 @@ struct globals {
 	bool systemd_cgroup;
 	char *cgroup_manager;
 	char *ignored;
+	char **argv;		/* of main() */
 	char *title;		/* the words of our command line, one after the other */
 	size_t title_size;
 };
@@ -25,3 +26,10 @@ int verb_kill(const struct globals *globals, int argc, char **argv);
 int verb_start(const struct globals *globals, int argc, char **argv);
 int verb_state(const struct globals *globals, int argc, char **argv);
 int verb_run(const struct globals *globals, int argc, char **argv);
+int verb_exec(const struct globals *globals, int argc, char **argv);
+int verb_features(const struct globals *globals, int argc, char **argv);
+int verb_list(const struct globals *globals, int argc, char **argv);
+int verb_pause(const struct globals *globals, int argc, char **argv);
+int verb_ps(const struct globals *globals, int argc, char **argv);
+int verb_resume(const struct globals *globals, int argc, char **argv);
+int verb_update(const struct globals *globals, int argc, char **argv);

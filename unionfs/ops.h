@@ -61,6 +61,9 @@ struct fuse_entry_param entry_param(struct unionfs *u, const struct inode *inode
 /** opened_as() - how the kernel shall treat an open file or directory: the one place */
 void opened_as(struct unionfs *u, struct inode *inode, struct fuse_file_info *fi);
 
+/** ops_pages_lost() - a page of the kernel's could not be written back */
+void ops_pages_lost(struct unionfs *u, struct inode *inode, fuse_ino_t id);
+
 /** ops_negotiate() - what to ask the kernel for; see struct session_service */
 void ops_negotiate(void *userdata, struct fuse_conn_info *conn);
 

@@ -1,0 +1,370 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config.h"
+#include "launcher/verbs.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "common/buf.h"
+#include "common/cleanup.h"
+#include "common/errors.h"
+#include "common/log.h"
+#include "launcher/channel.h"
+#include "launcher/child.h"
+#include "launcher/command.h"
+#include "launcher/creds.h"
+#include "launcher/oci_config.h"
+#include "launcher/prepare.h"
+#include "launcher/runtime.h"
+#include "launcher/spawn.h"
+#include "launcher/terminal.h"
+#include "launcher/wait.h"
+
+#define STATUS_EXEC_FAILED 255
+
+struct exec_config {
+	char *process;
+	char *pid_file;
+	char *console_socket;
+	char *cwd;
+	char *user;
+	struct opt_list env;
+	unsigned preserve_fds;
+	bool detach;
+	bool terminal;
+	bool help;
+};
+
+#define FIELD(name) offsetof(struct exec_config, name)
+
+static const struct opt rows[] = {
+	{ "process", 'p', OPT_STRING, FIELD(process), "FILE", "the process as JSON" },
+	{ "env", 'e', OPT_LIST, FIELD(env), "K=V", "a variable for the command" },
+	{ "cwd", 0, OPT_STRING, FIELD(cwd), "DIR", "directory to start in" },
+	{ "user", 'u', OPT_STRING, FIELD(user), "UID[:GID]", "user and group" },
+	{ "tty", 't', OPT_FLAG, FIELD(terminal), NULL, "give it a terminal" },
+	{ "detach", 'd', OPT_FLAG, FIELD(detach), NULL, "do not wait for it" },
+	{ "pid-file", 0, OPT_STRING, FIELD(pid_file), "FILE", "write its pid there" },
+	{ "console-socket", 0, OPT_STRING, FIELD(console_socket), "SOCKET",
+	  "send the terminal there" },
+	{ "preserve-fds", 0, OPT_UINT, FIELD(preserve_fds), "N",
+	  "give descriptors 3 to 2+N to the command" },
+	{ "help", 'h', OPT_FLAG, FIELD(help), NULL, "print this" },
+};
+static const struct opt_table table = OPT_TABLE(rows);
+
+/* One more process in a container that runs. */
+struct execution {
+	struct runtime runtime;
+	const struct exec_config *config;
+	struct plan *plan;		/* namespaces to join, process to start */
+	struct signals signals;
+	struct spawn spawn;
+	struct child child;		/* for its terminal */
+	pid_t pid;
+	int terminal_fd;
+};
+
+/* In the container's namespaces. */
+static void __attribute__((noreturn)) exec_main(void *context, int channel)
+{
+	struct execution *e = context;
+	struct fault f = FAULT_INIT;
+	struct command command = {
+		.plan = e->plan,
+		.channel = channel,
+		.console_fd = -1,
+		.preserve_fds = e->config->preserve_fds,
+		.warn = &e->child,
+	};
+	int r = 0;
+
+	e->child.channel = channel;
+	umask(0);
+	if (setsid() < 0 && errno != EPERM)
+		r = fault_set(&f, -errno, "cannot make a session");
+	if (r >= 0)
+		r = e->child.root_fd = neg_errno(open("/", O_PATH | O_DIRECTORY | O_CLOEXEC));
+	if (r >= 0)
+		r = child_make_terminal(&e->child, &f);
+	if (r >= 0) {
+		command.console_fd = e->child.console_fd;
+		r = command_execute(&command, &f);
+	}
+	channel_send_fault(channel, CHANNEL_FAULT, r, &f);
+	_exit(fault_status(&f));
+}
+
+/* As the container's own process, but for what the user changes. */
+static int process_from_words(struct execution *e, const struct opt_list *words, struct fault *f)
+{
+	struct plan_process *p = &e->plan->process;
+	const struct exec_config *c = e->config;
+	unsigned uid, gid = 0;
+	char end;
+	int r = 0;
+
+	opt_list_done(&p->args);
+	for (size_t i = 1; r >= 0 && i < words->count; i++)
+		r = opt_list_add(&p->args, words->items[i]);
+	for (size_t i = 0; r >= 0 && i < c->env.count; i++)
+		r = opt_list_add(&p->env, c->env.items[i]);
+	if (r >= 0 && c->cwd) {
+		free(p->cwd);
+		p->cwd = strdup(c->cwd);
+		r = p->cwd ? 0 : -ENOMEM;
+	}
+	if (r < 0)
+		return fault_set(f, r, "cannot prepare the process");
+	if (c->user) {
+		/* Strictly numbers: the container's own tables may say anything. */
+		if (strspn(c->user, "0123456789:") != strlen(c->user) || strlen(c->user) > 21 ||
+		    c->user[0] == ':' ||
+		    (sscanf(c->user, "%10u:%10u%c", &uid, &gid, &end) != 2 &&
+		     sscanf(c->user, "%10u%c", &uid, &end) != 1) ||
+		    strtoull(c->user, NULL, 10) >= UINT32_MAX)
+			return fault_set(f, 0, "'%s' is no UID or UID:GID", c->user);
+		p->uid = uid;
+		p->gid = gid;
+	}
+	p->terminal = c->terminal;
+	if (p->args.count)
+		return 0;
+	return fault_set(f, 0, "no command is given\nUsage: nacre exec [OPTION]... ID COMMAND...");
+}
+
+static int process_from_file(struct execution *e, struct fault *f)
+{
+	cleanup_buf struct buf text = BUF_INIT;
+	struct plan_process *p = &e->plan->process;
+	uint64_t bounding = p->caps[CAP_SET_BOUNDING];
+	int r = buf_read_file(&text, AT_FDCWD, e->config->process);
+
+	if (r < 0)
+		return fault_set(f, 0, "cannot read the process '%s' (%s)", e->config->process,
+				 strerror(-r));
+	plan_process_done(p);
+	r = oci_process_parse(buf_text(&text), p, f);
+	/* A process that says nothing of capabilities has the container's bounds. */
+	if (r >= 0 && !p->caps[CAP_SET_BOUNDING] && !strstr(buf_text(&text), "\"capabilities\""))
+		p->caps[CAP_SET_BOUNDING] = bounding;
+	return r;
+}
+
+static int default_plan(struct execution *e, struct fault *f)
+{
+	struct plan *p = e->plan = plan_new();
+
+	if (!p || opt_list_add(&p->process.env, "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:"
+			       "/usr/bin:/sbin:/bin") < 0)
+		return fault_set(f, -ENOMEM, "cannot prepare the process");
+	plan_default_caps(&p->process);
+	p->process.no_new_privs = true;
+	p->process.cwd = strdup("/");
+	return p->process.cwd ? 0 : fault_set(f, -ENOMEM, "cannot prepare the process");
+}
+
+static bool is_same_namespace(const char *a, const char *b)
+{
+	struct stat sa, sb;
+
+	return stat(a, &sa) == 0 && stat(b, &sb) == 0 && sa.st_ino == sb.st_ino &&
+	       sa.st_dev == sb.st_dev;
+}
+
+/* All namespaces of the first process that are not ours already. */
+static int join_all(struct execution *e, struct fault *f)
+{
+	for (int i = 0; i < NS_COUNT; i++) {
+		struct plan_ns *ns = &e->plan->ns[i];
+		char own[64];
+
+		snprintf(own, sizeof(own), "/proc/self/ns/%s", spawn_ns_name(i));
+		free(take_ptr(ns->path));
+		ns->how = NS_SHARE;
+		if (asprintf(&ns->path, "/proc/%d/ns/%s", e->runtime.state->pid,
+			     spawn_ns_name(i)) < 0) {
+			ns->path = NULL;
+			return fault_set(f, -ENOMEM, "cannot name the namespaces");
+		}
+		if (access(ns->path, F_OK) == 0 && !is_same_namespace(own, ns->path))
+			ns->how = NS_JOIN;
+	}
+	return 0;
+}
+
+static int make_plan(struct execution *e, const struct opt_list *words, struct fault *f)
+{
+	struct fault ignored = FAULT_INIT;
+	int r = runtime_plan(&e->runtime, &e->plan, &ignored);
+
+	if (r < 0)
+		r = default_plan(e, f);
+	if (r >= 0)
+		r = e->config->process ? process_from_file(e, f) : process_from_words(e, words, f);
+	if (r >= 0 && e->plan->process.terminal && e->config->detach && !e->config->console_socket)
+		r = fault_set(f, 0, "a detached process with a terminal needs --console-socket");
+	return r < 0 ? r : join_all(e, f);
+}
+
+static int handle(struct execution *e, const struct channel_message *m, int fd,
+		  struct fault *f)
+{
+	switch (m->kind) {
+	case CHANNEL_PID:
+		e->pid = m->value;
+		return 0;
+	case CHANNEL_CONSOLE:
+		if (e->config->console_socket) {
+			int r = prepare_send_terminal(e->config->console_socket, fd, f);
+
+			close(fd);
+			return r;
+		}
+		terminal_resize(fd);
+		e->terminal_fd = fd;
+		return 0;
+	case CHANNEL_WARNING:
+		log_warn("%s", m->fault.text);
+		return 0;
+	case CHANNEL_FAULT:
+		*f = m->fault;
+		return m->error ? m->error : -EIO;
+	default:
+		return 0;
+	}
+}
+
+/* Until the command is executed: then its end of the channel closes. */
+static int serve(struct execution *e, struct fault *f)
+{
+	for (;;) {
+		struct channel_message m;
+		int fd, r;
+
+		r = channel_receive(e->spawn.channel, &m, &fd);
+		if (r <= 0)
+			return r;
+		r = handle(e, &m, fd, f);
+		if (r < 0)
+			return r;
+	}
+}
+
+static int execute(struct execution *e, struct fault *f)
+{
+	int r = 0;
+
+	if (e->runtime.state->cgroup_path && runtime_open_cgroups(&e->runtime, f) < 0)
+		return -EINVAL;
+	if (e->runtime.group)
+		r = cgroup_group_prepare_join(e->runtime.group);
+	if (r < 0)
+		return fault_set(f, r, "cannot join the cgroup of '%s'", e->runtime.state->id);
+
+	/* Nobody in the container may look at us while we enter. */
+	if (prctl(PR_SET_DUMPABLE, 0) < 0)
+		return fault_set(f, -errno, "cannot protect this process");
+	child_init(&e->child, e->plan);
+	spawn_init(&e->spawn);
+	e->spawn.plan = e->plan;
+	e->spawn.group = e->runtime.group;
+	e->spawn.main = exec_main;
+	e->spawn.context = e;
+	r = spawn_start(&e->spawn, f);
+	if (r >= 0)
+		r = serve(e, f);
+	if (r >= 0 && !e->pid) {
+		fault_set(f, 0, "the process ended before it was executed");
+		r = -ECHILD;
+	}
+	if (r >= 0 && e->config->pid_file)
+		r = runtime_write_pid_file(e->config->pid_file, e->pid, f);
+	if (r < 0 && e->pid) {
+		(void)kill(e->pid, SIGKILL);
+		(void)waitpid(e->pid, NULL, __WALL);
+	}
+	return r;
+}
+
+static int check_running(struct execution *e, struct fault *f)
+{
+	enum state_status status = runtime_status(&e->runtime);
+
+	if (status == STATE_PAUSED)
+		return fault_set(f, 0, "container '%s' is paused\nResume it first: nacre resume %s",
+				 e->runtime.state->id, e->runtime.state->id);
+	if (status != STATE_RUNNING && status != STATE_CREATED)
+		return fault_set(f, 0, "cannot exec in container '%s': container not running: it is %s",
+				 e->runtime.state->id, state_status_name(status));
+	return 0;
+}
+
+/* Return: an exit status, or negative errno with @f. */
+static int run_exec(struct execution *e, const struct globals *g, const struct opt_list *words,
+		    struct fault *f)
+{
+	int r = runtime_open(&e->runtime, g, words->items[0], false, f);
+
+	if (r >= 0)
+		r = check_running(e, f);
+	if (r >= 0)
+		r = make_plan(e, words, f);
+	if (r >= 0)
+		r = signals_open(&e->signals);
+	if (r >= 0)
+		r = execute(e, f);
+	if (r < 0 || e->config->detach)
+		return r;
+	return wait_for_command(e->pid, &e->signals, e->terminal_fd);
+}
+
+int verb_exec(const struct globals *g, int argc, char **argv)
+{
+	struct exec_config config = { 0 };
+	struct execution e = {
+		.runtime = RUNTIME_INIT, .config = &config,
+		.signals = { .fd = -1 }, .terminal_fd = -1,
+	};
+	struct opt_list words = { 0 };
+	struct opt_error error = { "" };
+	struct fault f = FAULT_INIT;
+	int r = opt_parse_args(&table, argc, argv, &config, NULL, &error);
+
+	spawn_init(&e.spawn);
+	if (r == -EINVAL)
+		fault_set(&f, 0, "%s\nSee: nacre exec --help", error.text);
+	/* What follows the id is the command's, options too. */
+	for (int i = r; r >= 0 && i < argc; i++)
+		if (opt_list_add(&words, argv[i]) < 0)
+			r = -ENOMEM;
+	if (r >= 0 && config.help) {
+		puts("Usage: nacre exec [OPTION]... ID COMMAND [ARGUMENT]...\n");
+		opt_print_help(&table, "--", stdout);
+		r = 0;
+	} else if (r >= 0 && !words.count) {
+		r = fault_set(&f, 0, "no container is named\nSee: nacre exec --help");
+	} else if (r >= 0) {
+		r = run_exec(&e, g, &words, &f);
+	}
+
+	spawn_done(&e.spawn);
+	runtime_close(&e.runtime);
+	plan_free(e.plan);
+	signals_close(&e.signals);
+	opt_list_done(&words);
+	opt_config_done(&table, &config);
+	if (r >= 0)
+		return r;
+	return runtime_fail(g, &f, f.status ? f.status : STATUS_EXEC_FAILED);
+}
