@@ -54,6 +54,7 @@ static const struct verb {
 	{ "state", verb_state, "print the state of a container as JSON" },
 	{ "delete", verb_delete, "remove a container" },
 	{ "rm", verb_delete, NULL },
+	{ "spec", verb_spec, "write a config.json to begin with" },
 	{ "features", verb_features, "print what this runtime can do, as JSON" },
 	{ "images", verb_images, "list the images" },
 	{ "import", verb_import, "bring in an image from a file or directory" },

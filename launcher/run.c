@@ -93,13 +93,26 @@ static int run(const struct globals *g, const struct run_config *config, char **
 	return r;
 }
 
+/* An engine's "run" has a bundle; ours has none, and its command may say anything. */
+static bool has_bundle(int argc, char **argv)
+{
+	for (int i = 0; i < argc && strcmp(argv[i], "--") != 0; i++)
+		if (strcmp(argv[i], "--bundle") == 0 || strncmp(argv[i], "--bundle=", 9) == 0)
+			return true;
+	return false;
+}
+
 int verb_run(const struct globals *g, int argc, char **argv)
 {
 	struct run_config config = { 0 };
 	struct signals signals = { .fd = -1 };
 	struct fault f = FAULT_INIT;
 	int command = 0;
-	int r = run_config_parse(argc, argv, &config, &command, &f);
+	int r;
+
+	if (has_bundle(argc, argv))
+		return verb_run_bundle(g, argc, argv);
+	r = run_config_parse(argc, argv, &config, &command, &f);
 
 	if (r >= 0 && config.help) {
 		run_config_help(stdout);
