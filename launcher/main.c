@@ -59,6 +59,8 @@ static const struct verb {
 	{ "images", verb_images, "list the images" },
 	{ "import", verb_import, "bring in an image from a file or directory" },
 	{ "rmi", verb_rmi, "remove images" },
+	{ "commit", verb_commit, "make an image of a container's changes" },
+	{ "export", verb_export, "write an image as an OCI layout" },
 };
 
 #define VERB_COUNT (sizeof(verbs) / sizeof(verbs[0]))

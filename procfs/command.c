@@ -7,6 +7,7 @@
 
 #include "common/log.h"
 #include "common/procfs_client.h"
+#include "procfs/hook.h"
 
 enum { EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
@@ -132,6 +133,12 @@ static int run_stats(const struct config *c, const struct words *w)
 	return ask(c, &request);
 }
 
+static int run_hook(const struct config *c, const struct words *w)
+{
+	return w->count ? usage("hook takes no arguments: the state is on standard input")
+			: hook_run(c);
+}
+
 static const struct {
 	const char *name, *arguments, *help;
 	int (*run)(const struct config *c, const struct words *w);
@@ -142,6 +149,7 @@ static const struct {
 	{ "list", "[--all]", "registered containers: id, init, cgroup", run_list },
 	{ "explain", "ID FILE [FIELD]",
 	  "print what a file's figures are made of", run_explain },
+	{ "hook", "", "be an OCI createContainer hook", run_hook },
 	{ "stats", "[--text|--json|--prometheus]", "what the daemon did", run_stats },
 };
 

@@ -432,14 +432,35 @@ uint64_t containers_version(const struct containers *cs)
 /* Return: true if the container has ended by itself. */
 static bool sweep_one(struct container *c, uint64_t now)
 {
+	bool was_open;
+
 	lock_scope(&c->lock);
+	was_open = c->group;
+	if (!was_open && container_group_locked(c) == -ENODEV)
+		return true;
 	if (!c->group)
 		return false;
 	if (group_is_gone(c->group))
 		return true;
-	if (now - last_read(c) > KEPT_OPEN_NS)
+	if (!was_open)
+		c->group = group_close(c->group);
+	else if (now - last_read(c) > KEPT_OPEN_NS)
 		group_trim(c->group);
 	return false;
+}
+
+void containers_trim(struct containers *cs)
+{
+	for (unsigned i = 1; i < CONTAINER_SLOTS; i++) {
+		cleanup_container struct container *c = containers_next(cs, i - 1);
+
+		if (!c)
+			return;
+		i = c->index;
+		lock_take(&c->lock);
+		c->group = group_close(c->group);
+		lock_drop(&c->lock);
+	}
 }
 
 void containers_sweep(struct containers *cs)

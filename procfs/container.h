@@ -112,6 +112,9 @@ uint64_t containers_version(const struct containers *cs);
 /** containers_sweep() - end those whose cgroups are gone, close what lies idle */
 void containers_sweep(struct containers *cs);
 
+/** containers_trim() - close all descriptors; they are opened again when needed */
+void containers_trim(struct containers *cs);
+
 /** container_put() - give a reference back; NULL is fine */
 void container_put(struct container *c);
 

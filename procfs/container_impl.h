@@ -66,3 +66,7 @@ struct containers {
 
 /** container_group_spec() - where the container of a slot is; lent */
 void container_group_spec(const struct slot *slot, struct group_spec *spec);
+
+/** container_group_locked() - open the cgroups if they are not; 0, -ENODEV if they
+ *	are gone, or any open(2) error */
+int container_group_locked(struct container *c) REQUIRES(c->lock);

@@ -13,7 +13,7 @@
 #define CLOCK_SETTLED_NS (10 * NS_PER_S)
 
 /* The cgroups, opened again after another worker had them open. */
-static int group_locked(struct container *c) REQUIRES(c->lock)
+int container_group_locked(struct container *c)
 {
 	struct group_spec spec;
 	int r;
@@ -28,7 +28,7 @@ static int group_locked(struct container *c) REQUIRES(c->lock)
 bool container_has_v2(struct container *c)
 {
 	lock_scope(&c->lock);
-	return group_locked(c) == 0 && group_has(c->group, GROUP_V2) &&
+	return container_group_locked(c) == 0 && group_has(c->group, GROUP_V2) &&
 	       group_depth(c->group, GROUP_V2) > 0;
 }
 
@@ -74,14 +74,14 @@ static int ready_locked(struct container *c, uint64_t now) REQUIRES(c->lock)
 	if (__atomic_load_n(&c->use->kind, __ATOMIC_ACQUIRE) == CONTAINER_NONE ||
 	    c->use->generation != c->generation)
 		return -ENODEV;
-	r = group_locked(c);
+	r = container_group_locked(c);
 	if (r >= 0 && !c->start_ns && !c->slot->is_host_clock)
 		find_start_locked(c, now);
 	return r;
 }
 
-int container_view(struct container *c, unsigned needs, const char *host_path,
-		   struct view *v)
+static int view_once(struct container *c, unsigned needs, const char *host_path,
+		     struct view *v)
 {
 	uint64_t now = clock_now_ns();
 	struct gather g;
@@ -109,6 +109,19 @@ int container_view(struct container *c, unsigned needs, const char *host_path,
 	r = gather_view(&g, needs, host_path, v);
 	group_trace(c->group, NULL, NULL);
 	return r;
+}
+
+int container_view(struct container *c, unsigned needs, const char *host_path,
+		   struct view *v)
+{
+	int r = view_once(c, needs, host_path, v);
+
+	if (r != -EMFILE && r != -ENFILE)
+		return r;
+	/* Too many containers to keep all their files open: begin anew. */
+	containers_trim(c->cs);
+	view_done(v);
+	return view_once(c, needs, host_path, v);
 }
 
 void container_trace(struct container *c,

@@ -121,13 +121,12 @@ void control_close(struct control_socket *s)
 	s->listen_fd = s->lock_fd = -1;
 }
 
-static bool is_allowed(int fd)
+static bool is_allowed(int fd, struct ucred *peer)
 {
-	struct ucred peer;
-	socklen_t size = sizeof(peer);
+	socklen_t size = sizeof(*peer);
 
-	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 &&
-	       (peer.uid == 0 || peer.uid == geteuid());
+	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, peer, &size) == 0 &&
+	       (peer->uid == 0 || peer->uid == geteuid());
 }
 
 /* Up to the empty line, or to the end of what the client sends. */
@@ -171,15 +170,16 @@ static void serve_client(struct service *s, int take_fd_)
 	cleanup_buf struct buf request = BUF_INIT;
 	cleanup_buf struct buf answer = BUF_INIT;
 	cleanup_fd int fd = take_fd_;
+	struct ucred peer;
 
 	(void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
 	(void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
-	if (!is_allowed(fd))
+	if (!is_allowed(fd, &peer))
 		buf_addf(&answer, "error %d only root may control nacre-procfs\n", EPERM);
 	else if (read_request(fd, &request) < 0)
 		buf_addf(&answer, "error %d the request is not complete\n", EPROTO);
 	else
-		control_answer(s, request.data, &answer);
+		control_answer(s, peer.pid, request.data, &answer);
 	send_answer(fd, &answer);
 }
 

@@ -2,6 +2,8 @@
 /* procfs/control.h - the control socket; its protocol is in common/procfs_client.h */
 #pragma once
 
+#include <sys/types.h>
+
 #include "common/buf.h"
 
 struct control;
@@ -32,7 +34,8 @@ struct control *control_stop(struct control *control);
 
 /**
  * control_answer() - carry out one request
+ * @peer:	who asks: its process id as we see it
  * @request:	its text, without the empty line; cut up
  * @answer:	what goes back, status line and all
  */
-void control_answer(struct service *s, char *request, struct buf *answer);
+void control_answer(struct service *s, pid_t peer, char *request, struct buf *answer);

@@ -17,6 +17,7 @@
 
 /* A request cut into its lines; lent by its text. */
 struct request {
+	pid_t peer;		/* who asks */
 	const char *verb;
 	struct { const char *key, *value; } pairs[KEYS_MAX];
 	unsigned count;
@@ -128,22 +129,17 @@ static int take_cgroup(struct service *s, const char *key, const char *path,
 				"Make it before its container is registered.", path);
 }
 
-static int take_pid(struct service *s, const char *text, struct container_spec *spec,
-		    struct cgroup_paths *paths, struct buf *answer)
+/* The container of one process: its cgroups, and its init if that is known. */
+static int take_process(struct service *s, pid_t pid, struct container_spec *spec,
+			struct cgroup_paths *paths, struct buf *answer)
 {
 	cleanup_buf struct buf cgroups = BUF_INIT;
-	char *end;
-	long pid = strtol(text, &end, 10);
-	int r;
+	int r = process_read(s->world.host, pid, "cgroup", &cgroups);
 
-	if (*end || pid <= 0 || pid > INT32_MAX)
-		return fail(answer, EINVAL, "'%s' is no process id", text);
-	spec->pid = (pid_t)pid;
-	r = process_start_ns(s->world.host, spec->pid, &spec->start_ns);
 	if (r >= 0)
-		r = process_read(s->world.host, spec->pid, "cgroup", &cgroups);
+		r = process_start_ns(s->world.host, spec->pid, &spec->start_ns);
 	if (r < 0)
-		return fail(answer, -r, "there is no process %ld", pid);
+		return fail(answer, -r, "there is no process %d", (int)pid);
 	r = cgroup_paths_parse(s->layout, cgroups.data, paths);
 	if (r < 0)
 		return fail(answer, -r, "out of memory");
@@ -152,6 +148,28 @@ static int take_pid(struct service *s, const char *text, struct container_spec *
 		spec->group.path[i] = paths->of[i];
 	spec->group.path[GROUP_V2] = paths->v2;
 	return 0;
+}
+
+static int take_pid(struct service *s, const char *text, struct container_spec *spec,
+		    struct cgroup_paths *paths, struct buf *answer)
+{
+	char *end;
+	long pid = strtol(text, &end, 10);
+
+	if (*end || pid <= 0 || pid > INT32_MAX)
+		return fail(answer, EINVAL, "'%s' is no process id", text);
+	spec->pid = (pid_t)pid;
+	return take_process(s, spec->pid, spec, paths, answer);
+}
+
+/* Who asks is in the container: in its cgroups and its pid namespace. */
+static int take_self(struct service *s, pid_t peer, struct container_spec *spec,
+		     struct cgroup_paths *paths, struct buf *answer)
+{
+	pid_t init = identity_init(s->identity, peer);
+
+	spec->pid = init > 0 ? init : peer;
+	return take_process(s, peer, spec, paths, answer);
 }
 
 static int register_spec(struct service *s, const struct container_spec *spec,
@@ -187,6 +205,8 @@ static int verb_register(struct service *s, const struct request *q, struct buf 
 			    spec.id ? spec.id : "", CONTAINER_ID_SIZE - 1);
 	if (value_of(q, "pid"))
 		r = take_pid(s, value_of(q, "pid"), &spec, &paths, answer);
+	else if (value_of(q, "self"))
+		r = take_self(s, q->peer, &spec, &paths, answer);
 	for (unsigned i = 0; r >= 0 && i < q->count; i++)
 		if (strncmp(q->pairs[i].key, "cgroup", 6) == 0)
 			r = take_cgroup(s, q->pairs[i].key, q->pairs[i].value, &spec.group,
@@ -311,7 +331,7 @@ static const struct {
 	{ "explain", verb_explain },
 };
 
-void control_answer(struct service *s, char *request, struct buf *answer)
+void control_answer(struct service *s, pid_t peer, char *request, struct buf *answer)
 {
 	struct request q;
 
@@ -319,6 +339,7 @@ void control_answer(struct service *s, char *request, struct buf *answer)
 		(void)fail(answer, EPROTO, "the request makes no sense");
 		return;
 	}
+	q.peer = peer;
 	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
 		if (strcmp(verbs[i].name, q.verb) == 0) {
 			(void)verbs[i].run(s, &q, answer);

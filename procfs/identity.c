@@ -374,3 +374,12 @@ struct container *identity_registered(struct identity *id, pid_t tid)
 	cgroup_paths_done(&paths);
 	return c;
 }
+
+pid_t identity_init(struct identity *id, pid_t tid)
+{
+	struct caller caller = { .text = BUF_INIT };
+	int r = read_caller(id, tid, &caller);
+
+	buf_done(&caller.text);
+	return r < 0 ? r : caller_init(id, &caller);
+}

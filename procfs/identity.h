@@ -58,3 +58,7 @@ int identity_of(struct identity *id, pid_t tid, struct container **ret);
 /** identity_registered() - the registered container whose cgroups a thread is in,
  *	or NULL; makes no automatic one */
 struct container *identity_registered(struct identity *id, pid_t tid);
+
+/** identity_init() - the init of a thread's pid namespace as we see it; -ENOENT if
+ *	that is our own; any error of /proc */
+pid_t identity_init(struct identity *id, pid_t tid);

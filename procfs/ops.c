@@ -71,14 +71,43 @@ static int node_container(fuse_req_t req, struct service *s, const struct node *
 	return *ret ? 0 : -ESTALE;
 }
 
+/* See sizes.h. Who looks may matter where it was ever more than one page. */
+static uint64_t node_size(fuse_req_t req, struct service *s, fuse_ino_t ino,
+			  const struct node *node)
+{
+	cleanup_container struct container *c = NULL;
+	cleanup_buf struct buf text = BUF_INIT;
+	uint64_t known = sizes_get(s->sizes, ino);
+
+	if (table_is_mirrored(node->text) || known == SIZES_PAGE ||
+	    (known && node->slot != 0))
+		return known ? known : SIZES_PAGE;
+	if (node_container(req, s, node, &c) < 0 ||
+	    tree_render(s->world.host, c, node->text, &text) < 0)
+		return SIZES_PAGE;
+	sizes_set(s->sizes, ino, text.length);
+	return sizes_get(s->sizes, ino);
+}
+
 static void fill_stat(struct service *s, fuse_ino_t ino, struct stat *st)
 {
 	st->st_ino = ino;
 	st->st_uid = 0;
 	st->st_gid = 0;
 	st->st_size = 0;
+	st->st_blksize = SIZES_PAGE;
 	st->st_blocks = 0;
-	st->st_atime = st->st_mtime = st->st_ctime = (time_t)s->state->began_s;
+	st->st_atim = st->st_mtim = st->st_ctim =
+		(struct timespec){ .tv_sec = (time_t)s->state->began_s };
+}
+
+/* Returns for how long the attributes are valid, seconds. */
+static double fill_size(fuse_req_t req, struct service *s, fuse_ino_t ino,
+			const struct node *node, struct stat *st, bool changes)
+{
+	if (S_ISREG(st->st_mode))
+		st->st_size = (off_t)node_size(req, s, ino, node);
+	return changes || st->st_size > SIZES_PAGE ? CHANGING_S : LASTING_S;
 }
 
 static int stat_node(fuse_req_t req, struct service *s, const struct node *node,
@@ -122,7 +151,8 @@ static void reply_node(fuse_req_t req, struct service *s, const struct node *nod
 	}
 	fill_stat(s, e.ino, &e.attr);
 	/* A container that ends makes its files answer ESTALE; nothing moves. */
-	e.attr_timeout = e.entry_timeout = changes ? CHANGING_S : LASTING_S;
+	e.entry_timeout = changes ? CHANGING_S : LASTING_S;
+	e.attr_timeout = fill_size(req, s, e.ino, node, &e.attr, changes);
 	fuse_reply_entry(req, &e);
 }
 
@@ -205,7 +235,7 @@ static void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi
 		return;
 	}
 	fill_stat(s, ino, &st);
-	fuse_reply_attr(req, &st, changes ? CHANGING_S : LASTING_S);
+	fuse_reply_attr(req, &st, fill_size(req, s, ino, &node, &st, changes));
 }
 
 static void op_readlink(fuse_req_t req, fuse_ino_t ino)
@@ -376,6 +406,8 @@ static int render(fuse_req_t req, struct service *s, fuse_ino_t ino, uint64_t ha
 	if (r < 0)
 		return r;
 	stats_rendered(&s->state->stats, clock_now_ns() - began);
+	if (sizes_set(s->sizes, ino, text.length))
+		(void)fuse_lowlevel_notify_inval_inode(session_fuse(s->session), ino, -1, 0);
 	return snapshots_put(s->snapshots, handle, &text);
 }
 
@@ -387,7 +419,14 @@ static void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
 	int r = 0;
 
 	stats_count(&s->state->stats.reads);
-	if (offset == 0)
+	/*
+	 * Without a lock owner it is the page cache that reads, for sendfile(2)
+	 * or mmap(2). Its pages would be shown to whoever comes next, who may be
+	 * another container. Programs then fall back to read(2).
+	 */
+	if (fi->lock_owner == 0)
+		r = -EINVAL;
+	else if (offset == 0)
 		r = render(req, s, ino, fi->fh);
 	if (r >= 0 && !snapshots_get(s->snapshots, fi->fh, (size_t)offset, size, &part)) {
 		/* Begun with another worker, or read from the middle. */

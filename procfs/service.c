@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -65,6 +66,7 @@ static void service_close(struct service *s)
 {
 	control_stop(s->control);
 	load_sampler_stop(s->sampler);
+	sizes_free(s->sizes);
 	snapshots_free(s->snapshots);
 	identity_close(s->identity);
 	containers_close(s->containers);
@@ -74,9 +76,22 @@ static void service_close(struct service *s)
 	free(s);
 }
 
+/* The soft limit is for programs that use select(). */
+static void raise_file_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+		limit.rlim_cur = limit.rlim_max;
+		(void)setrlimit(RLIMIT_NOFILE, &limit);	/* then fewer are kept open */
+	}
+}
+
 static int service_open(struct service *s)
 {
 	int r = open_world(s);
+
+	raise_file_limit();
 
 	if (r >= 0)
 		r = open_state(s);
@@ -87,7 +102,8 @@ static int service_open(struct service *s)
 				  &s->identity);
 	if (r >= 0) {
 		s->snapshots = snapshots_new();
-		r = s->snapshots ? 0 : -ENOMEM;
+		s->sizes = sizes_new();
+		r = s->snapshots && s->sizes ? 0 : -ENOMEM;
 	}
 	if (r >= 0)
 		r = load_sampler_start(s->containers, &s->world, &s->sampler);

@@ -13,6 +13,7 @@
 #include "procfs/identity.h"
 #include "procfs/load.h"
 #include "procfs/paths.h"
+#include "procfs/sizes.h"
 #include "procfs/snapshot.h"
 #include "procfs/stats.h"
 
@@ -35,6 +36,7 @@ struct service {
 	struct containers *containers;
 	struct identity *identity;
 	struct snapshots *snapshots;
+	struct sizes *sizes;
 	struct load_sampler *sampler;
 	struct control *control;
 };

@@ -59,7 +59,10 @@ struct search {
 	struct inode *parent;		/* that has the metacopy's name */
 };
 
-/* Turn where a redirect points: a name beside it, or a path from the root. */
+/*
+ * Turn where a redirect points: a path from the root, or a name beside what says it,
+ * which is in the path's directory once there was a path.
+ */
 static int turn(struct search *s, const char *redirect)
 {
 	const char *slash = strrchr(redirect, '/');
@@ -68,12 +71,42 @@ static int turn(struct search *s, const char *redirect)
 
 	if (strlen(last) > NAME_MAX)
 		return -EIO;
-	s->is_path = slash;
+	if (!slash) {
+		memcpy(s->name, last, strlen(last) + 1);
+		return 0;
+	}
+	s->is_path = true;
+	s->way.has_ended = false;	/* it leads past what was opaque */
 	snprintf(s->way.path, sizeof(s->way.path), "%.*s", (int)length, redirect);
 	if (slash == redirect)
 		memcpy(s->way.path, "/", 2);
 	memcpy(s->name, last, strlen(last) + 1);
 	return 0;
+}
+
+/* The marks of the path's last directory: they bend the way for the layers below. */
+static int heed(struct way *w, int dir_fd)
+{
+	char *slash = strrchr(w->path, '/');
+	struct marks m;
+	int r, n;
+
+	if (!slash[1])
+		return 0;		/* a layer's root has nothing to say */
+	r = marks_read(w->u->ns, dir_fd, "", &m);
+	if (r < 0)
+		return r;
+	w->has_ended |= m.is_opaque;
+	if (m.is_opaque || !m.redirect[0])
+		return 0;
+	if (m.redirect[0] == '/') {
+		slash = w->path;
+		w->has_ended = false;
+	} else {
+		slash++;
+	}
+	n = snprintf(slash, sizeof(w->path) - (slash - w->path), "%s", m.redirect);
+	return n < (int)(sizeof(w->path) - (slash - w->path)) ? 0 : -EIO;
 }
 
 /* The directory of a layer in which the file may be; -1 if it is not there. */
@@ -85,8 +118,10 @@ static int open_directory(struct search *s, unsigned layer, int *ret_fd)
 	int r;
 
 	*ret_fd = -1;
-	if (s->is_path)
-		return way_walk(&s->way, layer, ret_fd);
+	if (s->is_path) {
+		r = way_walk(&s->way, layer, ret_fd);
+		return r < 0 || *ret_fd < 0 ? r : heed(&s->way, *ret_fd);
+	}
 
 	rwlock_take_read(&u->inodes.lock);
 	has_part = dir_part(s->parent->dir, layer);

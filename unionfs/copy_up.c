@@ -19,6 +19,7 @@
 #include "common/errors.h"
 #include "unionfs/copy_data.h"
 #include "unionfs/copy_xattrs.h"
+#include "unionfs/force.h"
 #include "unionfs/metacopy.h"
 #include "unionfs/override.h"
 #include "unionfs/redirect.h"
@@ -330,19 +331,35 @@ static int move_into_place(struct workdir *work, const char *temp, int dir_fd,
  * Moving a directory changes its "..", for which those without CAP_DAC_OVERRIDE
  * need to be allowed to write to it.
  */
-static int move_dir_by_force(struct workdir *work, struct staged *staged,
-			     int dir_fd, const char *name)
+static int move_opened_up(struct workdir *work, struct staged *staged, int dir_fd,
+			  const char *name)
 {
-	mode_t mode = staged->stx.stx_mode & 07777;
+	bool is_dir = S_ISDIR(staged->stx.stx_mode);
+	mode_t mode;
 	int r;
 
-	r = neg_errno(fchmodat(workdir_fd(work), staged->name, mode | 0700,
-			       AT_SYMLINK_NOFOLLOW));
-	if (r < 0)
-		return r;
+	if (!is_dir || force_begin(workdir_fd(work), staged->name, &mode) < 0)
+		return move_into_place(work, staged->name, dir_fd, name);
 	r = move_into_place(work, staged->name, dir_fd, name);
-	if (r == 0)
-		r = neg_errno(fchmodat(dir_fd, name, mode, AT_SYMLINK_NOFOLLOW));
+	if (r < 0)
+		force_end(workdir_fd(work), staged->name, mode);
+	else
+		force_end(dir_fd, name, mode);
+	return r;
+}
+
+/* Nor may a directory's mode keep out what is in it below already. */
+static int move_by_force(struct workdir *work, struct staged *staged, int dir_fd,
+			 const char *name)
+{
+	mode_t mode;
+	int r;
+
+	r = move_opened_up(work, staged, dir_fd, name);
+	if (r != -EACCES || force_begin(dir_fd, "", &mode) < 0)
+		return r;
+	r = move_opened_up(work, staged, dir_fd, name);
+	force_end(dir_fd, "", mode);
 	return r;
 }
 
@@ -374,8 +391,8 @@ int copy_up_publish(struct workdir *work, struct staged *staged, int upper_dir_f
 	}
 
 	r = move_into_place(work, staged->name, upper_dir_fd, name);
-	if (r == -EACCES && S_ISDIR(staged->stx.stx_mode))
-		r = move_dir_by_force(work, staged, upper_dir_fd, name);
+	if (r == -EACCES)
+		r = move_by_force(work, staged, upper_dir_fd, name);
 	if (r < 0)
 		return r;
 	staged->name[0] = '\0';

@@ -12,6 +12,7 @@
 #include "common/cleanup.h"
 #include "common/errors.h"
 #include "unionfs/copy_up.h"
+#include "unionfs/force.h"
 #include "unionfs/up.h"
 #include "unionfs/union.h"
 #include "unionfs/where.h"
@@ -138,29 +139,16 @@ int data_install(struct data *d, struct inode *inode, int take_fd,
 	return 0;
 }
 
-/* Open a file that where_find() found; it is known to be a regular one. */
-static int open_object(const struct where *w, int flags)
-{
-	char path[32];
-
-	if (w->name[0])
-		return neg_errno(openat(w->dir_fd, w->name,
-					flags | O_NOFOLLOW | O_CLOEXEC));
-
-	/* Held by a descriptor that may be O_PATH: open it anew. */
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", w->dir_fd);
-	return neg_errno(open(path, flags | O_CLOEXEC));
-}
-
 /* For writing even if only to read: the next request may be a write. */
 static int open_upper(struct unionfs *u, const struct where *w,
 		      bool *ret_writable)
 {
-	int fd = union_is_read_only(u) ? -EROFS : open_object(w, O_RDWR);
+	int fd = union_is_read_only(u) ? -EROFS :
+					 force_open(w->dir_fd, w->name, O_RDWR);
 
 	*ret_writable = fd >= 0;
 	if (fd == -EACCES || fd == -EPERM || fd == -EROFS || fd == -ETXTBSY)
-		fd = open_object(w, O_RDONLY);
+		fd = force_open(w->dir_fd, w->name, O_RDONLY);
 	return fd;
 }
 

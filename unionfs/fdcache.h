@@ -39,10 +39,11 @@ void fdcache_done(struct fdcache *c);
  * fdcache_get() - a descriptor of a directory's part
  * @ret:	pinned until fdcache_put()
  *
- * Return: 0; -ESTALE if the directory has no such part; any open(2) error.
+ * The inode table must not be held. Return: 0; -ESTALE if the directory has no such
+ * part; any open(2) error.
  */
 int fdcache_get(struct unionfs *u, struct inode *dir, unsigned layer,
-		struct dirfd **ret) EXCLUDES(u->inodes.lock);
+		struct dirfd **ret);
 void fdcache_put(struct fdcache *c, struct dirfd *d);
 
 /** fdcache_forget() - the slot will mean another directory */

@@ -273,6 +273,7 @@ static void inode_free(struct inode_table *t, struct inode *inode)
  * directories needs no stack.
  */
 static void inode_drop_if_unused(struct inode_table *t, struct inode *inode)
+	REQUIRES(t->lock)
 {
 	while (inode && inode->refs == 0 && inode->nlookup == 0) {
 		struct inode *parent = NULL;

@@ -19,10 +19,16 @@ static void ignored(const char *option)
 	log_warn("unknown option '%s', ignoring", option);
 }
 
+/* Each process of the session has its own copy of it, and ends with it. */
+struct mounted {
+	struct unionfs *u;
+};
+
 static int start(struct session *s, void *context, void **ret_userdata)
 {
-	struct unionfs *u = context;
+	struct unionfs *u = ((struct mounted *)context)->u;
 
+	u->mounted = context;
 	u->session = s;
 	inode_table_set_worker(&u->inodes, session_generation(s));
 	*ret_userdata = u;
@@ -31,11 +37,14 @@ static int start(struct session *s, void *context, void **ret_userdata)
 
 static void stop(void *userdata)
 {
+	struct unionfs *u = userdata;
+
 	/* Copies under way end here, so that nothing is left half done. */
-	union_close(userdata);
+	u->mounted->u = NULL;
+	union_close(u);
 }
 
-static int serve(const struct options *o, struct unionfs *u)
+static int serve(const struct options *o, struct mounted *m)
 {
 	const struct session_config config = {
 		.fsname = PROGRAM,
@@ -62,19 +71,22 @@ static int serve(const struct options *o, struct unionfs *u)
 	ops_init_change(&ops);
 	ops_init_attr(&ops);
 	ops_init_data(&ops);
-	return session_run(&config, &service, u);
+	return session_run(&config, &service, m);
 }
 
 static int mount_union(const struct options *o)
 {
 	struct opt_error error = { "" };
-	struct unionfs *u;
+	struct mounted m = { NULL };
+	int status;
 
-	if (union_open(o, &u, &error) < 0) {
+	if (union_open(o, &m.u, &error) < 0) {
 		log_error("%s", error.text);
 		return 1;
 	}
-	return serve(o, u);
+	status = serve(o, &m);
+	union_close(m.u);
+	return status;
 }
 
 /* A layer takes a descriptor, and directories are kept open: as many as may be. */

@@ -40,7 +40,8 @@ void op_run(struct op *op);
 /** op_union() - what the session was started with */
 struct unionfs *op_union(fuse_req_t req);
 
-/** op_inode() - the inode of a node id; replies -ESTALE and returns NULL if unknown */
+/** op_inode() - the inode of a node id; replies -ESTALE and returns NULL if unknown:
+ *	then @req is gone, too late to ask op_union() */
 struct inode *op_inode(fuse_req_t req, fuse_ino_t id);
 
 /** reply_result() - 0 or an error; any error but -EINPROGRESS; returns 0 */
@@ -59,6 +60,9 @@ struct fuse_entry_param entry_param(struct unionfs *u, const struct inode *inode
 
 /** opened_as() - how the kernel shall treat an open file or directory: the one place */
 void opened_as(struct unionfs *u, struct inode *inode, struct fuse_file_info *fi);
+
+/** ops_pages_lost() - a page of the kernel's could not be written back */
+void ops_pages_lost(struct unionfs *u, struct inode *inode, fuse_ino_t id);
 
 /** ops_negotiate() - what to ask the kernel for; see struct session_service */
 void ops_negotiate(void *userdata, struct fuse_conn_info *conn);

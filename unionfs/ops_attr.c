@@ -12,8 +12,8 @@
 
 static void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
-	struct inode *inode = op_inode(req, ino);
 	struct unionfs *u = op_union(req);
+	struct inode *inode = op_inode(req, ino);
 	struct stat st;
 
 	if (inode)

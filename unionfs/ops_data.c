@@ -27,8 +27,8 @@ static void op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi
 static void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 		    struct fuse_file_info *fi)
 {
-	struct inode *inode = op_inode(req, ino);
 	struct unionfs *u = op_union(req);
+	struct inode *inode = op_inode(req, ino);
 	cleanup_free char *data = NULL;
 	struct backing *b;
 	ssize_t n;
@@ -70,16 +70,18 @@ static int run_write(struct op *op)
 {
 	struct backing *b;
 	ssize_t n = data_write(op->u, &op->call, op->inode, &b);
+	int r;
 
-	if (n < 0)
-		return reply_result(op->req, n);
-	n = write_all(b->fd, op->data, op->size, op->offset);
+	if (n == -EINPROGRESS)
+		return n;
 	if (n >= 0) {
-		int r = attr_drop_privileges(op->u, &op->call, b->fd);
-
+		n = write_all(b->fd, op->data, op->size, op->offset);
+		r = n < 0 ? 0 : attr_drop_privileges(op->u, &op->call, b->fd);
 		n = r < 0 ? r : n;
+		data_put(&op->u->data, b);
 	}
-	data_put(&op->u->data, b);
+	if (n < (ssize_t)op->size && op->flags)
+		ops_pages_lost(op->u, op->inode, op->id);
 	if (n < 0)
 		return reply_result(op->req, n);
 	fuse_reply_write(op->req, n);
@@ -90,7 +92,7 @@ static void op_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t siz
 		     off_t off, struct fuse_file_info *fi)
 {
 	struct op op = { .id = ino, .data = buf, .size = size, .offset = off,
-			 .run = run_write };
+			 .flags = fi->writepage, .run = run_write };
 
 	if (!op_begin(&op, req))
 		return;
@@ -150,25 +152,49 @@ static void op_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t offset,
 	op_run(&op);
 }
 
+/*
+ * The kernel looks for holes in what we have, not in the pages it has yet to write
+ * back. So those are fetched first: dropping the inode's pages writes the dirty ones.
+ * Not by a thread that serves requests, for that is a wait for our own writes.
+ */
+static int fetch_dirty_pages(struct op *op)
+{
+	int r;
+
+	if (op->inode->layer != LAYER_TOP || !op->u->options->writeback)
+		return 0;
+	if (!op->call.may_wait)
+		return -EINPROGRESS;
+	r = fuse_lowlevel_notify_inval_inode(session_fuse(op->u->session), op->id,
+					     0, 0);
+	return r == -ENOENT ? 0 : r;
+}
+
+static int run_lseek(struct op *op)
+{
+	struct backing *b;
+	int64_t n = fetch_dirty_pages(op);
+
+	if (n >= 0)
+		n = data_read(op->u, op->inode, &b);
+	if (n >= 0) {
+		n = neg_errno64(lseek(b->fd, op->offset, op->flags));
+		data_put(&op->u->data, b);
+	}
+	if (n < 0)
+		return reply_result(op->req, n);
+	fuse_reply_lseek(op->req, n);
+	return 0;
+}
+
 static void op_lseek(fuse_req_t req, fuse_ino_t ino, off_t off, int whence,
 		     struct fuse_file_info *fi)
 {
-	struct unionfs *u = op_union(req);
-	struct inode *inode = op_inode(req, ino);
-	struct backing *b;
-	int64_t n;
+	struct op op = { .id = ino, .offset = off, .flags = whence,
+			 .run = run_lseek };
 
-	if (!inode)
-		return;
-	n = data_read(u, inode, &b);
-	if (n >= 0) {
-		n = neg_errno64(lseek(b->fd, off, whence));
-		data_put(&u->data, b);
-	}
-	if (n < 0)
-		reply_result(req, n);
-	else
-		fuse_reply_lseek(req, n);
+	if (op_begin(&op, req))
+		op_run(&op);
 }
 
 /* To write first: a file that is copied into itself must not be pinned before. */

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "common/errors.h"
+#include "unionfs/force.h"
 
 /* The same numbers on every architecture; older C libraries lack the names. */
 #ifndef SYS_setxattrat
@@ -164,13 +165,27 @@ ssize_t overlay_xattr_get(enum overlay_ns ns, int dir_fd, const char *name,
 	return r == -EOPNOTSUPP ? -ENODATA : r;
 }
 
+/* The marks are the overlay's business: the object's mode has no say in them. */
+static int set_own(int dir_fd, const char *name, const char *attr,
+		   const void *value, size_t size, int flags)
+{
+	int r = xattr_set_at(dir_fd, name, attr, value, size, flags);
+	mode_t mode;
+
+	if (r != -EACCES || force_begin(dir_fd, name, &mode) < 0)
+		return r;
+	r = xattr_set_at(dir_fd, name, attr, value, size, flags);
+	force_end(dir_fd, name, mode);
+	return r;
+}
+
 int overlay_xattr_set(enum overlay_ns ns, int dir_fd, const char *name,
 		      const char *which, const void *value, size_t size)
 {
 	char attr[OVERLAY_ATTR_SIZE];
 
 	own_name(attr, ns, which);
-	return xattr_set_at(dir_fd, name, attr, value, size, 0);
+	return set_own(dir_fd, name, attr, value, size, 0);
 }
 
 int overlay_xattr_add(enum overlay_ns ns, int dir_fd, const char *name,
@@ -180,7 +195,7 @@ int overlay_xattr_add(enum overlay_ns ns, int dir_fd, const char *name,
 	int r;
 
 	own_name(attr, ns, which);
-	r = xattr_set_at(dir_fd, name, attr, value, size, XATTR_CREATE);
+	r = set_own(dir_fd, name, attr, value, size, XATTR_CREATE);
 	return r == -EEXIST ? 0 : r;
 }
 
@@ -188,10 +203,15 @@ int overlay_xattr_remove(enum overlay_ns ns, int dir_fd, const char *name,
 			 const char *which)
 {
 	char attr[OVERLAY_ATTR_SIZE];
+	mode_t mode;
 	int r;
 
 	own_name(attr, ns, which);
 	r = xattr_remove_at(dir_fd, name, attr);
+	if (r == -EACCES && force_begin(dir_fd, name, &mode) == 0) {
+		r = xattr_remove_at(dir_fd, name, attr);
+		force_end(dir_fd, name, mode);
+	}
 	return r == -ENODATA || r == -EOPNOTSUPP ? 0 : r;
 }
 

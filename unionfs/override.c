@@ -7,11 +7,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "common/errors.h"
+#include "unionfs/force.h"
 
 #define ATTR_PRIVILEGED "security.fuseoverlayfs.override_stat"
 #define ATTR_USER	"user.containers.override_stat"
@@ -293,31 +293,6 @@ int layer_chown(const struct layer *layer, int dir_fd, const char *name, uid_t u
 	return layer_store(layer, dir_fd, name, &o);
 }
 
-/* fchmodat2(2), Linux 6.6; the same number on every architecture. */
-#ifndef SYS_fchmodat2
-#define SYS_fchmodat2 452
-#endif
-
-/*
- * The C library without that call needs four others to be sure that it follows no
- * link. A filter may answer EPERM for what it does not know, as well as ENOSYS.
- */
-static int chmod_plain(int dir_fd, const char *name, mode_t mode)
-{
-	char path[32];
-
-	if (syscall(SYS_fchmodat2, dir_fd, name, mode,
-		    AT_SYMLINK_NOFOLLOW | (*name ? 0 : AT_EMPTY_PATH)) == 0)
-		return 0;
-	if (errno != ENOSYS && errno != EPERM)
-		return -errno;
-	if (*name)
-		return neg_errno(fchmodat(dir_fd, name, mode, AT_SYMLINK_NOFOLLOW));
-	/* Also for O_PATH descriptors, which fchmod(2) refuses. */
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", dir_fd);
-	return neg_errno(chmod(path, mode));
-}
-
 int layer_chmod(const struct layer *layer, int dir_fd, const char *name, mode_t mode)
 {
 	struct override o;
@@ -325,7 +300,7 @@ int layer_chmod(const struct layer *layer, int dir_fd, const char *name, mode_t 
 
 	mode &= 07777;
 	if (!attr_of(layer))
-		return chmod_plain(dir_fd, name, mode);
+		return chmod_at(dir_fd, name, mode);
 	r = current(layer, dir_fd, name, &o);
 	if (r < 0)
 		return r;

@@ -183,12 +183,11 @@ static bool must_rise(struct removal *m)
 
 static int unlink_once(struct removal *m, const struct call *call)
 {
-	struct inode *dir = m->dir;
 	bool rises;
 	int r;
 
-	lock_take(&dir->lock);
-	r = lookup_child(m->u, dir, m->name, &m->f, &m->inode);
+	lock_take(&m->dir->lock);
+	r = lookup_child(m->u, m->dir, m->name, &m->f, &m->inode);
 	if (r >= 0 && inode_is_dir(m->inode))
 		r = -EISDIR;
 	rises = r >= 0 && must_rise(m);
@@ -199,7 +198,7 @@ static int unlink_once(struct removal *m, const struct call *call)
 			change_drop_index(m->u, m->inode);
 		lock_drop(&m->inode->lock);
 	}
-	lock_drop(&dir->lock);
+	lock_drop(&m->dir->lock);
 	if (rises) {
 		r = up_name(m->u, call, m->dir, m->name, m->inode);
 		r = r < 0 ? r : -EAGAIN;
@@ -250,8 +249,8 @@ int change_rmdir(struct unionfs *u, struct inode *dir, const char *name)
 
 	if (r < 0)
 		return r;
-	lock_take(&dir->lock);
-	r = lookup_child(u, dir, name, &m.f, &m.inode);
+	lock_take(&m.dir->lock);
+	r = lookup_child(u, m.dir, name, &m.f, &m.inode);
 	if (r >= 0 && !inode_is_dir(m.inode))
 		r = -ENOTDIR;
 	if (r >= 0) {
@@ -259,7 +258,7 @@ int change_rmdir(struct unionfs *u, struct inode *dir, const char *name)
 		r = remove_dir_locked(&m);
 		lock_drop(&m.inode->lock);
 	}
-	lock_drop(&dir->lock);
+	lock_drop(&m.dir->lock);
 	cleanup_dirfd_(&m.ref);
 	if (m.inode)
 		inode_forget(&u->inodes, inode_node_id(m.inode), 1);

@@ -217,19 +217,18 @@ static int clear_dir(struct rename *r, struct side *s)
 static int check_target(struct rename *r)
 	REQUIRES(r->to.dir->lock, r->to.inode->lock, r->from.inode->lock)
 {
-	struct inode *x = r->from.inode, *y = r->to.inode;
 	int e;
 
 	if (r->no_replace)
 		return -EEXIST;
-	if (!inode_is_dir(x))
-		return inode_is_dir(y) ? -EISDIR : 0;
-	if (!inode_is_dir(y))
+	if (!inode_is_dir(r->from.inode))
+		return inode_is_dir(r->to.inode) ? -EISDIR : 0;
+	if (!inode_is_dir(r->to.inode))
 		return -ENOTDIR;
-	e = dir_table(r->u, y);
+	e = dir_table(r->u, r->to.inode);
 	if (e < 0)
 		return e;
-	if (y->dir->merge->visible > 0)
+	if (r->to.inode->dir->merge->visible > 0)
 		return -ENOTEMPTY;
 	return r->to.f.layer == LAYER_TOP ? clear_dir(r, &r->to) : 0;
 }
@@ -241,22 +240,21 @@ static int check_target(struct rename *r)
 static int prepare(struct rename *r, struct side *s, const struct side *other)
 	REQUIRES(s->dir->lock, s->inode->lock)
 {
-	struct inode *inode = s->inode;
 	int e = 0;
 
-	if (inode_is_dir(inode)) {
-		e = dir_settle(r->u, inode);
-		if (e >= 0 && dir_has_lower(inode->dir))
+	if (inode_is_dir(s->inode)) {
+		e = dir_settle(r->u, s->inode);
+		if (e >= 0 && dir_has_lower(s->inode->dir))
 			e = change_redirect(r->u, s->dir, s->ref.d->fd, s->name,
-					    inode, s->dir == other->dir);
+					    s->inode, s->dir == other->dir);
 		else if (e >= 0 && other->f.is_below)
 			e = opaque_set(r->u->ns, s->ref.d->fd, s->name);
-	} else if (inode->type == DT_REG) {
+	} else if (s->inode->type == DT_REG) {
 		/* A name will not do where others share the redirect. */
-		e = data_is_metacopy(r->u, inode);
+		e = data_is_metacopy(r->u, s->inode);
 		if (e > 0)
 			e = change_redirect(r->u, s->dir, s->ref.d->fd, s->name,
-					    inode,
+					    s->inode,
 					    s->dir == other->dir &&
 						    s->f.stx.stx_nlink < 2);
 	}
@@ -317,38 +315,38 @@ static struct name *named(struct rename *r, const struct side *s)
  * names are made first, so that nothing can fail once the change is made.
  */
 static int commit(struct rename *r)
-	REQUIRES(r->from.dir->lock, r->to.dir->lock, r->from.inode->lock)
+	REQUIRES(r->from.dir->lock, r->to.dir->lock, r->from.inode->lock,
+		 r->to.inode->lock)
 {
-	struct inode_table *t = &r->u->inodes;
 	struct name *x = NULL, *y = NULL, *new_x = NULL, *new_y = NULL;
 	int e = 0;
 
-	rwlock_write_scope(&t->lock);
+	rwlock_write_scope(&r->u->inodes.lock);
 	x = named(r, &r->from);
 	y = named(r, &r->to);
 	if (inode_is_dir(r->from.inode))
-		e = dir_freeze(t, r->from.inode);
+		e = dir_freeze(&r->u->inodes, r->from.inode);
 	if (e >= 0 && r->is_exchange && inode_is_dir(r->to.inode))
-		e = dir_freeze(t, r->to.inode);
+		e = dir_freeze(&r->u->inodes, r->to.inode);
 	if (e < 0)
 		return e == -ENAMETOOLONG ? -EXDEV : e;
 
-	new_x = name_add(t, r->to.dir, r->to.name, r->from.inode, LAYER_TOP);
+	new_x = name_add(&r->u->inodes, r->to.dir, r->to.name, r->from.inode, LAYER_TOP);
 	if (r->is_exchange)
-		new_y = name_add(t, r->from.dir, r->from.name, r->to.inode,
+		new_y = name_add(&r->u->inodes, r->from.dir, r->from.name, r->to.inode,
 				 LAYER_TOP);
 	e = new_x && (new_y || !r->is_exchange) ? move_object(r) : -ENOMEM;
 	if (e < 0) {
 		if (new_x)
-			name_remove(t, new_x);
+			name_remove(&r->u->inodes, new_x);
 		if (new_y)
-			name_remove(t, new_y);
+			name_remove(&r->u->inodes, new_y);
 		return e;
 	}
 	if (x)
-		name_remove(t, x);
+		name_remove(&r->u->inodes, x);
 	if (y)
-		name_remove(t, y);
+		name_remove(&r->u->inodes, y);
 	return 0;
 }
 

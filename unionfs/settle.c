@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -83,7 +84,27 @@ static int part_append(struct unionfs *u, struct inode *inode, unsigned layer,
 	return 0;
 }
 
-/* Read the marks of a part that counts, and turn where they point. */
+/*
+ * A name is looked for beside the part that says it. Where that part was reached by
+ * a path, this is the path's directory, wherever the union has its own today.
+ */
+static int turn(struct way *w, const struct part *part, const char *redirect)
+{
+	const char *slash = part->path ? strrchr(part->path, '/') : NULL;
+	int n;
+
+	if (redirect[0] == '/' || !slash)
+		n = snprintf(w->path, sizeof(w->path), "%s", redirect);
+	else
+		n = snprintf(w->path, sizeof(w->path), "%.*s/%s",
+			     (int)(slash - part->path), part->path, redirect);
+	return n < (int)sizeof(w->path) ? 0 : -ENAMETOOLONG;
+}
+
+/*
+ * Read the marks of a part that counts, and turn where they point; 1 if that is a
+ * path from the root, which leads past what was opaque on the way here.
+ */
 static int heed(struct way *w, struct inode *inode, unsigned index)
 	REQUIRES(inode->lock)
 {
@@ -110,8 +131,9 @@ static int heed(struct way *w, struct inode *inode, unsigned index)
 		w->has_ended = true;
 		dir_cut(w->u, inode, index + 1);
 	} else if (m.redirect[0]) {
-		memcpy(w->path, m.redirect, sizeof(w->path));
 		dir_cut(w->u, inode, index + 1);
+		r = turn(w, &dir->parts[index], m.redirect);
+		return r < 0 ? r : m.redirect[0] == '/';
 	}
 	return 0;
 }
@@ -151,7 +173,7 @@ int dir_settle(struct unionfs *u, struct inode *inode)
 
 		w.has_ended = false;
 		r = heed(&w, inode, i);
-		if (was_last) {
+		if (was_last && r == 0) {
 			dir_cut(u, inode, i + 1);
 			break;
 		}

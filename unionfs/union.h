@@ -20,6 +20,7 @@
 #include "unionfs/pool.h"
 #include "unionfs/workdir.h"
 
+struct mounted;
 struct session;
 
 #define LAYER_TOP 0		/* index of the upper layer, whether there is one or not */
@@ -49,6 +50,7 @@ struct unionfs {
 	pthread_cond_t copying_done;
 	struct pool *pool;
 	struct session *session;	/* lent, once it runs */
+	struct mounted *mounted;	/* main.c's */
 };
 
 /* Who asks, and how patient they are. */

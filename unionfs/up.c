@@ -13,6 +13,7 @@
 #include "unionfs/copy_up.h"
 #include "unionfs/data.h"
 #include "unionfs/dir.h"
+#include "unionfs/force.h"
 #include "unionfs/index.h"
 #include "unionfs/union.h"
 #include "unionfs/up_impl.h"
@@ -35,8 +36,7 @@ static int adopt_nameless(struct unionfs *u, struct inode *inode,
 			  struct staged *staged) REQUIRES(inode->lock)
 {
 	int flags = inode->type == DT_REG ? O_RDWR : O_PATH;
-	int fd = neg_errno(openat(workdir_fd(u->work), staged->name,
-				  flags | O_NOFOLLOW | O_CLOEXEC));
+	int fd = force_open(workdir_fd(u->work), staged->name, flags);
 
 	if (fd < 0)
 		return fd;
@@ -205,12 +205,12 @@ static int parent_take(const struct ascent *a, struct inode **ret)
 	struct name *name;
 	int r;
 
-	rwlock_take_write(&t->lock);
+	rwlock_take_write(&a->u->inodes.lock);
 	name = name_wanted(a);
 	*ret = name ? inode_at(t, name->parent) : NULL;
 	if (*ret)
-		inode_hold(t, *ret);
-	rwlock_drop_write(&t->lock);
+		inode_hold(&a->u->inodes, *ret);
+	rwlock_drop_write(&a->u->inodes.lock);
 	if (!*ret)
 		return 0;
 

@@ -11,6 +11,7 @@
 #include "common/errors.h"
 #include "unionfs/data.h"
 #include "unionfs/dir.h"
+#include "unionfs/force.h"
 #include "unionfs/index.h"
 #include "unionfs/metacopy.h"
 #include "unionfs/redirect.h"
@@ -61,17 +62,6 @@ int up_source(struct unionfs *u, struct inode *inode, struct copy_up *copy,
 	return *ret_fd < 0 ? *ret_fd : 0;
 }
 
-static int open_for_fill(const struct where *w)
-{
-	char path[32];
-
-	if (w->name[0])
-		return neg_errno(openat(w->dir_fd, w->name,
-					O_RDWR | O_NOFOLLOW | O_CLOEXEC));
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", w->dir_fd);
-	return neg_errno(open(path, O_RDWR | O_CLOEXEC));
-}
-
 /* No data is wanted: neither that below nor what the mark speaks of. */
 static int drop_data(struct unionfs *u, struct inode *inode, int fd)
 	REQUIRES(inode->lock)
@@ -109,7 +99,7 @@ static int fill_begin(struct unionfs *u, const struct call *call,
 	if (need == UP_DATA && stx.stx_size > LONG_BYTES && !call->may_wait)
 		return -EINPROGRESS;
 
-	*ret_fd = r = open_for_fill(&w);
+	*ret_fd = r = force_open(w.dir_fd, w.name, O_RDWR);
 	if (r >= 0 && need == UP_EMPTY) {
 		r = drop_data(u, inode, *ret_fd);
 		if (r >= 0)

@@ -137,9 +137,11 @@ int way_walk(struct way *w, unsigned layer, int *ret_fd)
 		r = marks_read(w->u->ns, at, "", &m);
 		if (r < 0)
 			return r;
-		if (m.is_opaque)
-			w->has_ended = true;
-		else if (m.redirect[0])
+		/* A path from the root leads past what was opaque above it. */
+		if (m.is_opaque || m.redirect[0])
+			w->has_ended = m.is_opaque ||
+				       (w->has_ended && m.redirect[0] != '/');
+		if (!m.is_opaque && m.redirect[0])
 			r = bend(w->path, sizeof(w->path), path,
 				 component - 1 - path, m.redirect, slash + 1);
 		if (r < 0)

@@ -122,6 +122,10 @@ class Mount:
         for pid in _alive(self.pids):
             os.kill(pid, signal.SIGKILL)
 
+    def cpu_seconds(self):
+        """CPU time of all daemons so far."""
+        return sum(_thread_ns(pid) for pid in _alive(self.pids)) / 1e9
+
     def memory_kib(self):
         """Proportional set size of all daemons of this mount."""
         return sum(pss_kib(pid) for pid in _alive(self.pids))
@@ -143,6 +147,14 @@ def _alive(pids):
 
 def _daemons():
     return {int(p) for p in os.listdir("/proc") if p.isdigit() and p != "1"}
+
+
+def _thread_ns(pid):
+    total = 0
+    for thread in os.listdir(f"/proc/{pid}/task"):
+        with open(f"/proc/{pid}/task/{thread}/schedstat", encoding="ascii") as f:
+            total += int(f.read().split()[0])
+    return total
 
 
 def pss_kib(pid):

@@ -95,7 +95,8 @@ def _mean_row(results, title, base):
     return row
 
 
-def text(results):
+def text(results, what):
+    """The table of one kind of figure; `what`: its name."""
     order = [OVERLAY] + [c for c in results.candidates if c != OVERLAY]
     results.candidates = order
     rows = [["workload"] + order]
@@ -105,21 +106,23 @@ def text(results):
     for base in order:
         if base not in (OVERLAY, NATIVE) and not base.startswith("nacre"):
             rows.append(_mean_row(results, f"  to {base}", base))
-    lines = ["Median ms; ratio to kernel overlay of the same round: "
+    lines = [f"{what}: median ms; ratio to kernel overlay of the same round: "
              "median [least greatest].", "", table(rows)]
     for (workload, candidate), why in sorted(results.failures.items()):
         lines.append(f"failed: {workload} on {candidate}: {why}")
     return "\n".join(lines)
 
 
-def write_csv(results, directory):
+def write_csv(results, cpu, directory):
     with open(os.path.join(directory, "samples.csv"), "w", newline="",
               encoding="utf-8") as file:
         out = csv.writer(file)
-        out.writerow(["workload", "candidate", "round", "seconds"])
+        out.writerow(["workload", "candidate", "round", "seconds", "cpu_seconds"])
         for (workload, candidate), rounds in results.seconds.items():
+            used = cpu.seconds.get((workload, candidate), {})
             for round_, seconds in sorted(rounds.items()):
-                out.writerow([workload, candidate, round_, f"{seconds:.9f}"])
+                out.writerow([workload, candidate, round_, f"{seconds:.9f}",
+                              f"{used[round_]:.6f}" if round_ in used else ""])
 
     with open(os.path.join(directory, "summary.csv"), "w", newline="",
               encoding="utf-8") as file:

@@ -25,6 +25,20 @@ stop_procfs() { umount "$M" 2>/dev/null || umount -l "$M" 2>/dev/null || true; }
 
 procfs() { timeout 60 "$NACRE_BUILD/nacre-procfs" --socket "$S" "$@"; }
 
+# holder_of_procfs - its process id: the one of the two that init adopted
+holder_of_procfs() {
+	pgrep -f -- "--socket $S" | while read -r pid; do
+		[ "$(awk '{ print $4 }' "/proc/$pid/stat" 2>/dev/null)" != 1 ] || echo "$pid"
+	done | head -n 1
+}
+
+# worker_of PID - the holder's only child
+worker_of() {
+	local children
+	children=$(cat "/proc/$1/task/$1/children")
+	echo "${children%% *}"
+}
+
 # --- cgroups ---------------------------------------------------------------------
 
 # hierarchies - the root directory of each cgroup mount that shows a whole hierarchy

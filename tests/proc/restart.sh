@@ -16,10 +16,7 @@ for i in 0 1 2 3 4 5 6 7 8 9; do
 done
 before=$(procfs list)
 
-# worker - the pid of the present one: the holder's only child
-holder=$(pgrep -f -- "--socket $S" | while read -r pid; do
-	case $(awk '{ print $4 }' "/proc/$pid/stat" 2>/dev/null) in 1) echo "$pid" ;; esac
-done | head -n 1)
+holder=$(holder_of_procfs)
 [ -n "$holder" ] || fail "the holder is not found"
 
 timeout 100 python3 - "$M" "$holder" "${NACRE_KILLS:-40}" <<'READERS'

@@ -17,6 +17,7 @@ static int usage(void)
 		"       fsops upper DIRECTORY	print an upper layer as it is on disk\n"
 		"       fsops layer DIRECTORY	the same with everything, ctime too\n"
 		"       fsops generate SEED COUNT	print a random list\n"
+		"       fsops generate-moves SEED COUNT	one that moves directories about\n"
 		"       fsops generate-layer SEED COUNT	one that builds a layer\n");
 	return 2;
 }
@@ -61,7 +62,13 @@ static int dump(const char *dir, enum dump_kind kind)
 
 int main(int argc, char *argv[])
 {
+	static const struct { const char *verb; enum generate_kind kind; } generators[] = {
+		{ "generate", GENERATE_OPS },
+		{ "generate-moves", GENERATE_MOVES },
+		{ "generate-layer", GENERATE_LAYER },
+	};
 	const char *verb = argc > 2 ? argv[1] : "";
+	size_t i;
 
 	if (argc == 4 && !strcmp(verb, "run"))
 		return run(argv[2], argv[3]);
@@ -71,12 +78,10 @@ int main(int argc, char *argv[])
 		return dump(argv[2], DUMP_UPPER);
 	if (argc == 3 && !strcmp(verb, "layer"))
 		return dump(argv[2], DUMP_LAYER);
-	if (argc == 4 && !strcmp(verb, "generate")) {
-		fsops_generate(GENERATE_OPS, strtoull(argv[2], NULL, 0), atol(argv[3]));
-		return EXIT_SUCCESS;
-	}
-	if (argc == 4 && !strcmp(verb, "generate-layer")) {
-		fsops_generate(GENERATE_LAYER, strtoull(argv[2], NULL, 0), atol(argv[3]));
+	for (i = 0; argc == 4 && i < sizeof(generators) / sizeof(*generators); i++) {
+		if (strcmp(verb, generators[i].verb) != 0)
+			continue;
+		fsops_generate(generators[i].kind, strtoull(argv[2], NULL, 0), atol(argv[3]));
 		return EXIT_SUCCESS;
 	}
 	return usage();

@@ -97,6 +97,7 @@ bool fsops_run(FILE *in);
 
 enum generate_kind {
 	GENERATE_OPS,		/* what a user of a union does */
+	GENERATE_MOVES,		/* mostly renames of directories */
 	GENERATE_LAYER,		/* what builds a lower layer on a plain directory */
 };
 

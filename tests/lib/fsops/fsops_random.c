@@ -88,7 +88,6 @@ static const struct template user_templates[] = {
 	{ 1, "fallocate {W} plain {O} {L}" },
 	{ 1, "fallocate {W} keep {O} {L}" },
 	{ 1, "fallocate {W} punch {O} {L}" },
-	{ 1, "fallocate {W} zero {O} {L}" },
 	{ 1, "copy {S} {O} {W} {O} {L}" },
 	{ 2, "mmap_write {W} {O} {L} {B}" },
 	{ 2, "map {F}" },
@@ -104,6 +103,24 @@ static const struct template user_templates[] = {
 	{ 1, "umask 022" },
 	{ 1, "umask 007" },
 	{ 1, "umask 0" },
+};
+
+static const struct template move_templates[] = {
+	{ 12, "rename {D} {D}" },
+	{ 4, "exchange {D} {D}" },
+	{ 4, "rename {F} {F}" },
+	{ 2, "exchange {F} {F}" },
+	{ 5, "mkdir {D} 0755" },
+	{ 3, "put {F} 0 {L} {B}" },
+	{ 1, "patch {F} {O} {L} {B}" },
+	{ 2, "link {F} {F}" },
+	{ 2, "unlink {F}" },
+	{ 2, "rmdir {D}" },
+	{ 1, "empty {D}" },
+	{ 2, "chmod {P} 0755" },
+	{ 4, "readdir {D}" },
+	{ 3, "read {F}" },
+	{ 2, "stat {P}" },
 };
 
 static const struct template layer_templates[] = {
@@ -278,18 +295,24 @@ static const char *pick_template(struct rng *rng, const struct template *table, 
 	return table[i].text;
 }
 
+#define TABLE(t) { t, sizeof(t) / sizeof(*(t)) }
+
 void fsops_generate(enum generate_kind kind, uint64_t seed, long count)
 {
-	const bool layer = kind == GENERATE_LAYER;
-	const struct template *table = layer ? layer_templates : user_templates;
-	size_t n = layer ? sizeof(layer_templates) / sizeof(*layer_templates) :
-			   sizeof(user_templates) / sizeof(*user_templates);
+	static const struct {
+		const struct template *table;
+		size_t size;
+	} tables[] = {
+		[GENERATE_OPS] = TABLE(user_templates),
+		[GENERATE_MOVES] = TABLE(move_templates),
+		[GENERATE_LAYER] = TABLE(layer_templates),
+	};
 	struct rng rng = { seed };
 
-	if (layer)
+	if (kind == GENERATE_LAYER)
 		put_skeleton(&rng);
 	for (; count > 0; count--)
-		put_user_line(&rng, pick_template(&rng, table, n));
-	if (layer)
+		put_user_line(&rng, pick_template(&rng, tables[kind].table, tables[kind].size));
+	if (kind == GENERATE_LAYER)
 		printf("freeze\n");
 }
