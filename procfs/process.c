@@ -13,6 +13,7 @@
 #include "common/cleanup.h"
 #include "common/errors.h"
 #include "procfs/clock.h"
+#include "procfs/text.h"
 
 #define OLDEST_LOOKED_AT 256	/* processes; the oldest are listed first mostly */
 
@@ -23,12 +24,14 @@ static void process_path(char path[64], pid_t pid, const char *name)
 
 int process_read(const struct host *host, pid_t pid, const char *name, struct buf *out)
 {
+	cleanup_fd int fd = -1;
 	char path[64];
-	int r;
 
 	process_path(path, pid, name);
-	r = host_read(host, path, out);
-	return r == -ENOENT ? -ESRCH : r;
+	fd = neg_errno(openat(host_root_fd(host), path, O_RDONLY | O_CLOEXEC));
+	if (fd < 0)
+		return fd == -ENOENT ? -ESRCH : fd;
+	return text_pread(fd, out);	/* these are written in one piece */
 }
 
 const char *process_stat_field(const char *text, unsigned field)
