@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +17,7 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "common/buf.h"
 #include "common/cleanup.h"
 #include "common/errors.h"
 #include "launcher/child.h"
@@ -155,6 +157,42 @@ static int set_oom_score(const struct command *command, const struct plan_proces
 	return 0;
 }
 
+static bool host_has_apparmor(void)
+{
+	cleanup_buf struct buf text = BUF_INIT;
+
+	return buf_read_file(&text, AT_FDCWD, "/sys/module/apparmor/parameters/enabled") >= 0 &&
+	       buf_text(&text)[0] == 'Y';
+}
+
+/* Takes effect at the exec. */
+static int set_labels(const struct plan_process *p, struct fault *f)
+{
+	const char *profile = p->apparmor_profile;
+	cleanup_free char *text = NULL;
+	cleanup_fd int fd = -1;
+	struct statfs fs;
+
+	if (p->selinux_label && *p->selinux_label && access("/sys/fs/selinux/enforce", F_OK) == 0)
+		return fault_set(f, 0, "the SELinux label '%s' cannot be set: nacre does not "
+				 "support SELinux", p->selinux_label);
+	if (!profile || !*profile || strcmp(profile, "unconfined") == 0)
+		return 0;
+	if (!host_has_apparmor())
+		return fault_set(f, 0, "the AppArmor profile '%s' cannot be set: this host has no "
+				 "AppArmor", profile);
+	if (asprintf(&text, "exec %s", profile) < 0)
+		return fault_set(f, -ENOMEM, "cannot set the AppArmor profile");
+	fd = neg_errno(open("/proc/self/attr/apparmor/exec", O_WRONLY | O_CLOEXEC));
+	if (fd == -ENOENT)
+		fd = neg_errno(open("/proc/self/attr/exec", O_WRONLY | O_CLOEXEC));
+	if (fd < 0 || fstatfs(fd, &fs) < 0 || fs.f_type != PROC_SUPER_MAGIC ||
+	    write(fd, text, strlen(text)) < 0)
+		return fault_set(f, fd < 0 ? fd : -errno, "cannot set the AppArmor profile '%s'",
+				 profile);
+	return 0;
+}
+
 static int set_limits(const struct command *command, const struct plan_process *p,
 		      struct fault *f)
 {
@@ -225,6 +263,8 @@ int command_execute(const struct command *command, struct fault *f)
 	r = take_terminal(command->console_fd, f);
 	if (r >= 0)
 		r = set_oom_score(command, p, f);
+	if (r >= 0)
+		r = set_labels(p, f);
 	if (r >= 0)
 		r = set_limits(command, p, f);
 	/* Close-on-exec, not close: the channel still has to carry a failure. */
