@@ -25,6 +25,7 @@
 #include "launcher/init.h"
 #include "launcher/seccomp.h"
 
+#define PASSWD_MAX_BYTES (1 << 20)
 #define PATH_DEFAULT "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 static int not_found(const char *name, struct fault *f)
@@ -243,12 +244,48 @@ static int apply_rules(const struct plan *plan, const struct plan_process *p,
 	return r;
 }
 
+/*
+ * HOME as a login would set it. Read by hand: getpwuid(3) may load libraries,
+ * and those here are the container's.
+ */
+static char *home_variable(const struct plan_process *p)
+{
+	cleanup_buf struct buf text = BUF_INIT;
+	const char *home = "/";
+	char *line, *rest, *variable;
+	cleanup_fd int fd = -1;
+	struct stat st;
+
+	fd = open("/etc/passwd", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	/* An image may have put anything there, also what never ends. */
+	if (fd >= 0 && (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) ||
+			st.st_size > PASSWD_MAX_BYTES || buf_read_fd(&text, fd) < 0))
+		buf_done(&text);
+	for (line = text.data ? strtok_r(text.data, "\n", &rest) : NULL; line;
+	     line = strtok_r(NULL, "\n", &rest)) {
+		char *field[6] = { line };
+		int count = 1;
+
+		for (char *at = line; count < 6 && (at = strchr(at, ':')); count++) {
+			*at++ = '\0';
+			field[count] = at;
+		}
+		if (count < 6 || strtoul(field[2], NULL, 10) != p->uid || !*field[2])
+			continue;
+		field[5][strcspn(field[5], ":")] = '\0';
+		home = *field[5] ? field[5] : "/";
+		break;
+	}
+	return asprintf(&variable, "HOME=%s", home) < 0 ? NULL : variable;
+}
+
 int command_execute(const struct command *command, struct fault *f)
 {
 	const struct plan_process *p = command->process ? command->process
 							: &command->plan->process;
 	cleanup_free char **argv = calloc(p->args.count + 1, sizeof(*argv));
-	cleanup_free char **envp = calloc(p->env.count + 1, sizeof(*envp));
+	cleanup_free char **envp = calloc(p->env.count + 2, sizeof(*envp));
+	cleanup_free char *home = plan_env(p, "HOME") ? NULL : home_variable(p);
 	char path[PATH_MAX];
 	int r;
 
@@ -257,6 +294,7 @@ int command_execute(const struct command *command, struct fault *f)
 	memcpy(argv, p->args.items, p->args.count * sizeof(*argv));
 	if (p->env.count)
 		memcpy(envp, p->env.items, p->env.count * sizeof(*envp));
+	envp[p->env.count] = home;
 
 	if (setsid() < 0 && errno != EPERM)
 		return fault_set(f, -errno, "cannot make a session");
