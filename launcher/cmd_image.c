@@ -20,11 +20,14 @@
 
 struct image_args {
 	bool json, quiet, help;
+	char *layers;
 };
 
 static const struct opt images_rows[] = {
 	{ "json", 0, OPT_FLAG, offsetof(struct image_args, json), NULL, "print JSON" },
 	{ "quiet", 'q', OPT_FLAG, offsetof(struct image_args, quiet), NULL, "print names only" },
+	{ "layers", 0, OPT_STRING, offsetof(struct image_args, layers), "IMAGE",
+	  "print the directories of an image's layers, the top first" },
 	{ "help", 0, OPT_FLAG, offsetof(struct image_args, help), NULL, "print this" },
 };
 static const struct opt_table images_table = OPT_TABLE(images_rows);
@@ -110,15 +113,23 @@ static void print_json(const struct image_records *records)
 						   JSON_C_TO_STRING_NOSLASHESCAPE));
 }
 
-static int list_images(const struct image_args *args, struct fault *f)
+static int print_layers(struct image_store *store, const char *name, struct fault *f)
+{
+	struct image *image = NULL;
+	int r = image_store_get(store, name, &image, f);
+
+	for (size_t i = 0; r >= 0 && i < image->layers.count; i++)
+		puts(image->layers.items[i]);
+	image_release(image);
+	return r;
+}
+
+static int print_images(struct image_store *store, const struct image_args *args,
+			struct fault *f)
 {
 	struct image_records records = { 0 };
-	struct image_store *store;
-	int r = image_store_open(NULL, &store, f);
+	int r = image_store_list(store, &records, f);
 
-	if (r < 0)
-		return r;
-	r = image_store_list(store, &records, f);
 	if (r >= 0 && args->json)
 		print_json(&records);
 	else if (r >= 0 && !args->quiet)
@@ -127,6 +138,17 @@ static int list_images(const struct image_args *args, struct fault *f)
 		for (size_t i = 0; i < records.count; i++)
 			puts(records.items[i].name);
 	image_records_done(&records);
+	return r;
+}
+
+static int list_images(const struct image_args *args, struct fault *f)
+{
+	struct image_store *store;
+	int r = image_store_open(NULL, &store, f);
+
+	if (r < 0)
+		return r;
+	r = args->layers ? print_layers(store, args->layers, f) : print_images(store, args, f);
 	image_store_close(store);
 	return r;
 }
@@ -144,9 +166,10 @@ int verb_images(const struct globals *g, int argc, char **argv)
 	if (r > 0)
 		r = list_images(&args, &f);
 	opt_list_done(&operands);
+	opt_config_done(&images_table, &args);
 	if (f.text[0])
 		fault_print(&f);
-	return r < 0 ? fault_status(&f) : 0;
+	return r < 0 ? STATUS_FAILED : 0;
 }
 
 /* --- rmi -------------------------------------------------------------------------------- */

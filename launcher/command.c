@@ -5,12 +5,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -124,9 +126,11 @@ static int enter_workdir(const struct plan_process *p, struct fault *f)
 	return 0;
 }
 
-static int set_oom_score(const struct plan_process *p, struct fault *f)
+static int set_oom_score(const struct command *command, const struct plan_process *p,
+			 struct fault *f)
 {
 	cleanup_fd int fd = -1;
+	struct statfs fs;
 	char text[16];
 
 	if (!p->has_oom_score_adj)
@@ -136,6 +140,16 @@ static int set_oom_score(const struct plan_process *p, struct fault *f)
 	fd = neg_errno(open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC));
 	(void)prctl(PR_SET_DUMPABLE, 0);
 	snprintf(text, sizeof(text), "%d", p->oom_score_adj);
+	/* What an image put there must not receive what is meant for the kernel. */
+	if (fd >= 0 && (fstatfs(fd, &fs) < 0 || fs.f_type != PROC_SUPER_MAGIC))
+		return fault_set(f, -ENODEV, "the container's /proc is no procfs");
+	/* Lowering it takes a right that this host may not have given us. */
+	if (fd >= 0 && write(fd, text, strlen(text)) < 0 && errno == EACCES) {
+		if (command->warn)
+			child_warn(command->warn, "oom_score_adj cannot be set to %s here: leaving it",
+				   text);
+		return 0;
+	}
 	if (fd < 0 || write(fd, text, strlen(text)) < 0)
 		return fault_set(f, fd < 0 ? fd : -errno, "cannot set oom_score_adj to %s", text);
 	return 0;
@@ -210,7 +224,7 @@ int command_execute(const struct command *command, struct fault *f)
 		return fault_set(f, -errno, "cannot make a session");
 	r = take_terminal(command->console_fd, f);
 	if (r >= 0)
-		r = set_oom_score(p, f);
+		r = set_oom_score(command, p, f);
 	if (r >= 0)
 		r = set_limits(command, p, f);
 	/* Close-on-exec, not close: the channel still has to carry a failure. */

@@ -16,6 +16,7 @@
 
 #include "common/cleanup.h"
 #include "common/errors.h"
+#include "common/log.h"
 #include "launcher/init.h"
 #include "launcher/state.h"
 
@@ -126,4 +127,12 @@ int hooks_run(const struct plan *plan, enum hook_stage stage, const char *status
 			return r;
 	}
 	return 0;
+}
+
+void hooks_run_poststop(const struct plan *plan)
+{
+	struct fault f = FAULT_INIT;
+
+	if (hooks_run(plan, HOOK_POSTSTOP, "stopped", 0, &f) < 0)
+		log_warn("%s", f.text);
 }

@@ -20,3 +20,6 @@ bool hooks_exist(const struct plan *plan, enum hook_stage stage);
  */
 int hooks_run(const struct plan *plan, enum hook_stage stage, const char *status,
 	      pid_t pid, struct fault *fault);
+
+/** hooks_run_poststop() - what fails there is logged, and the rest goes on */
+void hooks_run_poststop(const struct plan *plan);

@@ -45,6 +45,11 @@ static void say_waiting(void)
 	log_info("another import is under way, waiting for it");
 }
 
+int import_begin(struct image_store *store, struct fault *f)
+{
+	return store_begin_import(store, say_waiting, f);
+}
+
 /* --- one layer ----------------------------------------------------------------------- */
 
 /* A layer that was there: some image that has it knows its size. */
@@ -73,9 +78,10 @@ static int unpack_into(struct importer *im, const struct imported *image, int di
 				 im->store->path);
 	for (size_t i = 0; i < stack.count; i++)
 		lowers[i] = image->fds[stack.count - 1 - i];
-	r = image_source_stream(im->source, layer->file, &stream, im->fault);
+	r = layer->file ? image_source_stream(im->source, layer->file, &stream, im->fault)
+			: image_stream_from_fd(layer->fd, &stream);
 	if (r < 0)
-		return r;
+		return fault_set(im->fault, r, "%s: cannot be read", label);
 	progress_begin(&im->progress, image_stream_size(stream), "%s", label);
 	r = image_layer_unpack(stream, &layer->blob, &job, &im->progress, ret_bytes, im->fault);
 	progress_end(&im->progress, r < 0 ? "failed" : "done");
@@ -217,39 +223,44 @@ static int import_image(struct importer *im, const struct import_job *job,
 	return r;
 }
 
-/* --- all of them -------------------------------------------------------------------------- */
-
-static int import_all(struct importer *im, const struct import_options *options,
-		      struct image_records *records)
+int import_job_run(struct image_store *store, struct image_source *source, int lock,
+		   const struct import_job *job, bool quiet, struct image_records *records,
+		   struct unpack_losses *losses, struct fault *f)
 {
-	struct import_jobs jobs = { 0 };
-	int r = image_source_open(options->path, im->store->tmp_fd, &im->source, im->fault);
+	struct importer im = { .store = store, .source = source, .losses = losses, .fault = f };
+	int r;
 
+	(void)lock;		/* only shows that the caller has it */
+	progress_init(&im.progress, quiet);
+	r = image_store_list(store, &im.known, f);
 	if (r >= 0)
-		r = import_jobs_read(im->source, options, &jobs, im->fault);
-	if (r >= 0)
-		r = image_store_list(im->store, &im->known, im->fault);
-	for (size_t i = 0; r >= 0 && i < jobs.count; i++)
-		r = import_image(im, &jobs.items[i], records);
-	import_jobs_done(&jobs);
-	image_records_done(&im->known);
-	im->source = image_source_free(im->source);
+		r = import_image(&im, job, records);
+	image_records_done(&im.known);
 	return r;
 }
+
+/* --- all of them -------------------------------------------------------------------------- */
 
 int image_import(struct image_store *store, const struct import_options *options,
 		 struct image_records *ret_records, struct unpack_losses *losses,
 		 struct fault *f)
 {
-	struct importer im = { .store = store, .losses = losses, .fault = f };
-	cleanup_fd int lock = store_begin_import(store, say_waiting, f);
+	cleanup_fd int lock = import_begin(store, f);
+	struct image_source *source = NULL;
 	struct image_records records = { 0 };
+	struct import_jobs jobs = { 0 };
 	int r;
 
 	if (lock < 0)
 		return lock;
-	progress_init(&im.progress, options->quiet);
-	r = import_all(&im, options, &records);
+	r = image_source_open(options->path, store->tmp_fd, &source, f);
+	if (r >= 0)
+		r = import_jobs_read(source, options, &jobs, f);
+	for (size_t i = 0; r >= 0 && i < jobs.count; i++)
+		r = import_job_run(store, source, lock, &jobs.items[i], options->quiet, &records,
+				   losses, f);
+	import_jobs_done(&jobs);
+	image_source_free(source);
 	if (r < 0)
 		image_records_done(&records);
 	else

@@ -5,7 +5,8 @@
 #include "launcher/image_import.h"
 
 struct import_layer {
-	char *file;		/* in the source */
+	char *file;		/* in the source; or NULL */
+	int fd;			/* without `file`: an open file; lent */
 	struct layer_blob blob;
 };
 
@@ -44,6 +45,18 @@ int import_job_finish(struct import_job *job, struct fault *fault);
 /** import_job_name() - add a name: complete a short one; -EINVAL for what is no name */
 int import_job_name(struct import_job *job, const char *name, const struct import_options *options,
 		    struct fault *fault);
+
+/** import_begin() - store_begin_import(), which says that it waits */
+int import_begin(struct image_store *store, struct fault *fault);
+
+/**
+ * import_job_run() - unpack a job's layers and store it
+ * @source:	where its files are; NULL if all its layers are open files
+ * @lock:	of import_begin()
+ */
+int import_job_run(struct image_store *store, struct image_source *source, int lock,
+		   const struct import_job *job, bool quiet, struct image_records *records,
+		   struct unpack_losses *losses, struct fault *fault);
 
 /** import_oci_read(), import_docker_read() - the two kinds of sources */
 int import_oci_read(struct image_source *source, const struct import_options *options,

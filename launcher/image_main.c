@@ -17,7 +17,7 @@
 
 #include "common/log.h"
 #include "common/opt.h"
-#include "launcher/image_import.h"
+#include "launcher/image_commit.h"
 
 struct globals {
 	char *store;
@@ -35,6 +35,9 @@ static const struct opt_table global_table = OPT_TABLE(global_rows);
 struct args {
 	bool quiet, help;
 	char *ref;
+	char *upper, *base, *message, *workdir, *user;
+	struct opt_list env, entrypoint, cmd;
+	enum pack_compression compression;
 };
 
 /* --- import ------------------------------------------------------------------------------ */
@@ -55,6 +58,12 @@ static void warn_losses(const struct unpack_losses *losses)
 				 unpack_loss_text(i));
 }
 
+static void print_records(const struct image_records *records)
+{
+	for (size_t i = 0; i < records->count; i++)
+		printf("%s %s\n", records->items[i].name, records->items[i].id.text);
+}
+
 static int run_import(struct image_store *store, const struct args *args,
 		      const struct opt_list *operands, struct fault *f)
 {
@@ -71,10 +80,99 @@ static int run_import(struct image_store *store, const struct args *args,
 	if (r < 0)
 		return r;
 	warn_losses(&losses);
-	for (size_t i = 0; i < records.count; i++)
-		printf("%s %s\n", records.items[i].name, records.items[i].id.text);
+	print_records(&records);
 	image_records_done(&records);
 	return 0;
+}
+
+/* --- commit ------------------------------------------------------------------------------ */
+
+static const struct opt commit_rows[] = {
+	{ "upper", 0, OPT_STRING, offsetof(struct args, upper), "DIR",
+	  "the directory that holds the changes" },
+	{ "image", 0, OPT_STRING, offsetof(struct args, base), "IMAGE",
+	  "the image that they were made on; without it the changes are all" },
+	{ "message", 'm', OPT_STRING, offsetof(struct args, message), "TEXT",
+	  "a comment for the image's history" },
+	{ "env", 'e', OPT_LIST, offsetof(struct args, env), "NAME=VALUE",
+	  "a variable of the image's environment" },
+	{ "entrypoint", 0, OPT_LIST, offsetof(struct args, entrypoint), "WORD",
+	  "a word of the image's entrypoint; may be repeated" },
+	{ "cmd", 0, OPT_LIST, offsetof(struct args, cmd), "WORD",
+	  "a word of the image's command; may be repeated" },
+	{ "workdir", 'w', OPT_STRING, offsetof(struct args, workdir), "DIR",
+	  "where the command starts" },
+	{ "user", 'u', OPT_STRING, offsetof(struct args, user), "USER[:GROUP]",
+	  "who the command runs as" },
+	{ "quiet", 'q', OPT_FLAG, offsetof(struct args, quiet), NULL, "show no progress" },
+	{ "help", 0, OPT_FLAG, offsetof(struct args, help), NULL, "print this" },
+};
+
+static int run_commit(struct image_store *store, const struct args *args,
+		      const struct opt_list *operands, struct fault *f)
+{
+	struct commit_options options = {
+		.upper = args->upper,
+		.base = args->base,
+		.name = operands->items[0],
+		.message = args->message,
+		.env = args->env,
+		.entrypoint = args->entrypoint,
+		.cmd = args->cmd,
+		.workdir = args->workdir,
+		.user = args->user,
+		.quiet = args->quiet,
+	};
+	struct unpack_losses losses = { 0 };
+	struct image_records records = { 0 };
+	int r;
+
+	if (!args->upper)
+		return fault_set(f, 0, "commit needs the directory of changes: --upper DIR");
+	r = image_commit(store, &options, &records, &losses, f);
+	if (r < 0)
+		return r;
+	warn_losses(&losses);
+	print_records(&records);
+	image_records_done(&records);
+	return 0;
+}
+
+/* --- export ------------------------------------------------------------------------------ */
+
+static int parse_compression(const char *value, void *field, struct opt_error *error)
+{
+	static const char *const names[] = {
+		[PACK_PLAIN] = "none",
+		[PACK_GZIP] = "gzip",
+		[PACK_ZSTD] = "zstd",
+	};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (strcmp(value, names[i]) != 0)
+			continue;
+		*(enum pack_compression *)field = (enum pack_compression)i;
+		return 0;
+	}
+	return opt_error_set(error, "'%s' is none of none, gzip, zstd", value);
+}
+
+static const struct opt export_rows[] = {
+	{ "compress", 0, OPT_PARSE, offsetof(struct args, compression), "none|gzip|zstd",
+	  "how to compress the layers", parse_compression },
+	{ "help", 0, OPT_FLAG, offsetof(struct args, help), NULL, "print this" },
+};
+
+static int run_export(struct image_store *store, const struct args *args,
+		      const struct opt_list *operands, struct fault *f)
+{
+	struct digest digest;
+	int r = image_export(store, operands->items[0], operands->items[1], args->compression,
+			     &digest, f);
+
+	if (r >= 0)
+		puts(digest.text);
+	return r;
 }
 
 /* --- verbs --------------------------------------------------------------------------------- */
@@ -92,6 +190,12 @@ static const struct verb {
 	  "Bring an image in from PATH: an OCI layout (a directory or a tar archive),\n"
 	  "what \"docker save\" wrote, or such an archive on stdin (-).",
 	  OPT_TABLE(import_rows), 1, 2, run_import },
+	{ "commit", "nacre commit [OPTION]... --upper DIR NAME",
+	  "Make an image of a container's changes and the image they were made on.",
+	  OPT_TABLE(commit_rows), 1, 1, run_commit },
+	{ "export", "nacre export [OPTION]... IMAGE PATH",
+	  "Write an image as an OCI layout: a directory, or an archive if PATH ends in .tar.",
+	  OPT_TABLE(export_rows), 2, 2, run_export },
 };
 
 #define VERB_COUNT (sizeof(verbs) / sizeof(verbs[0]))
@@ -118,7 +222,7 @@ static int run_verb(const struct globals *g, const struct verb *verb, int argc, 
 {
 	struct opt_list operands = { 0 };
 	struct opt_error error = { "" };
-	struct args args = { 0 };
+	struct args args = { .compression = PACK_GZIP };
 	int status = STATUS_FAILED;
 
 	if (opt_parse_args(&verb->options, argc, argv, &args, &operands, &error) < 0) {
@@ -169,6 +273,10 @@ int main(int argc, char **argv)
 	int r;
 
 	log_open("nacre", LOG_LEVEL_INFO);
+	/*
+	 * No setlocale(): where the locale is UTF-8, libarchive composes the
+	 * characters of names. In the C locale bytes stay as they are.
+	 */
 	r = opt_parse_args(&global_table, argc - 1, argv + 1, &globals, NULL, &error);
 	if (r < 0)
 		log_error("%s\nSee: nacre-image --help", error.text);

@@ -10,6 +10,7 @@
 #include "common/log.h"
 #include "common/opt.h"
 #include "launcher/cmd_image.h"
+#include "launcher/cmd_image.h"
 #include "launcher/fault.h"
 #include "launcher/json.h"
 #include "launcher/self.h"
@@ -49,15 +50,23 @@ static const struct verb {
 	{ "resume", verb_resume, "let them go on" },
 	{ "update", verb_update, "change the limits of a container" },
 	{ "list", verb_list, "list containers" },
+	{ "images", verb_images, "list images" },
+	{ "import", verb_import, "take in an image: an OCI layout, an archive" },
+	{ "rmi", verb_rmi, "remove an image" },
+	{ "commit", verb_commit, "make an image of changes" },
+	{ "export", verb_export, "write an image as a file" },
 	{ "create", verb_create, "make a container from an OCI bundle", true },
 	{ "start", verb_start, "run the command of a container that was created" },
 	{ "state", verb_state, "print the state of a container as JSON" },
 	{ "delete", verb_delete, "remove a container" },
 	{ "rm", verb_delete, NULL },
+	{ "spec", verb_spec, "write a config.json to begin with" },
 	{ "features", verb_features, "print what this runtime can do, as JSON" },
 	{ "images", verb_images, "list the images" },
 	{ "import", verb_import, "bring in an image from a file or directory" },
 	{ "rmi", verb_rmi, "remove images" },
+	{ "commit", verb_commit, "make an image of a container's changes" },
+	{ "export", verb_export, "write an image as an OCI layout" },
 };
 
 #define VERB_COUNT (sizeof(verbs) / sizeof(verbs[0]))

@@ -153,6 +153,64 @@ int verb_create(const struct globals *g, int argc, char **argv)
 	return r < 0 ? runtime_fail(g, &f, 1) : 0;
 }
 
+/* A supervised container: it ends with us, and nothing of it is left. */
+static int run_bundle(const struct globals *g, const struct create_config *config,
+		      const char *id, struct fault *f)
+{
+	cleanup_buf struct buf text = BUF_INIT;
+	struct signals signals = { .fd = -1 };
+	struct plan *plan = NULL;
+	struct container c;
+	int status = 0;
+	int r = make_plan(g, config, id, &text, &plan, f);
+
+	if (r >= 0)
+		r = signals_open(&signals);
+	if (r < 0) {
+		plan_free(plan);
+		return r;
+	}
+	container_init(&c, plan, &signals);
+	c.state_root = g->root;
+	c.supervised = true;
+	c.console_socket = config->console_socket;
+	c.child.preserve_fds = config->preserve_fds;
+	r = container_create(&c, f);
+	if (r >= 0) {
+		r = keep_config(&c, &text, f);
+		if (r >= 0 && config->pid_file)
+			r = runtime_write_pid_file(config->pid_file, c.state->pid, f);
+		if (r >= 0)
+			r = container_start(&c, f);
+		if (r >= 0)
+			r = hooks_run(plan, HOOK_POSTSTART, "running", c.state->pid, f);
+		if (r >= 0)
+			status = supervise(&c);
+		container_destroy(&c);
+		hooks_run_poststop(plan);
+	}
+	signals_close(&signals);
+	plan_free(plan);
+	return r < 0 ? r : status;
+}
+
+int verb_run_bundle(const struct globals *g, int argc, char **argv)
+{
+	struct create_config config = { 0 };
+	struct opt_list operands = { 0 };
+	struct fault f = FAULT_INIT;
+	int r = runtime_parse(&create_table, argc, argv, &config, &operands, 1, 1,
+			      "nacre run --bundle DIR [OPTION]... ID", &config.help, &f);
+
+	if (r == 0)
+		r = run_bundle(g, &config, operands.items[0], &f);
+	else if (r == 1)
+		r = 0;
+	opt_config_done(&create_table, &config);
+	opt_list_done(&operands);
+	return r < 0 ? runtime_fail(g, &f, fault_status(&f)) : r;
+}
+
 /* What the container's first process says until it is the command. */
 static int hear_start(int connection, struct fault *f)
 {

@@ -93,15 +93,6 @@ int verb_kill(const struct globals *g, int argc, char **argv)
 	return result < 0 ? runtime_fail(g, &f, 1) : 0;
 }
 
-static void run_poststop(struct plan *plan)
-{
-	struct fault f = FAULT_INIT;
-
-	/* The specification: what fails here is logged, and the rest goes on. */
-	if (plan && hooks_run(plan, HOOK_POSTSTOP, "stopped", 0, &f) < 0)
-		log_warn("%s", f.text);
-}
-
 /* One whose supervisor lives: end its process, the supervisor does the rest. */
 static int end_supervised(struct runtime *r, bool force, struct fault *f)
 {
@@ -160,7 +151,8 @@ static int delete_opened(struct runtime *r, bool force, struct fault *f)
 	(void)runtime_plan(r, &plan, &ignored);
 	result = container_cleanup(&r->dir, r->state, f);
 	if (result >= 0)
-		run_poststop(plan);
+		if (plan)
+			hooks_run_poststop(plan);
 	plan_free(plan);
 	return result;
 }

@@ -16,6 +16,7 @@
 #include "launcher/fault.h"
 #include "launcher/rootless.h"
 #include "launcher/run_config.h"
+#include "launcher/run_image.h"
 #include "launcher/supervise.h"
 
 static char *random_name(void)
@@ -70,16 +71,45 @@ static int run_plan(const struct globals *g, const struct run_config *config,
 	return r < 0 ? r : status;
 }
 
+static int use_image(struct run_config *config, char **command, struct image **ret_image,
+		     struct opt_list *words, struct fault *f)
+{
+	struct image_store *store = NULL;
+	int r = image_store_open(NULL, &store, f);
+
+	if (r >= 0)
+		r = image_store_obtain(store, config->image, ret_image, f);
+	image_store_close(store);
+	if (r >= 0)
+		r = run_image_apply(config, *ret_image, command, words, f);
+	/* An execve(2) argument list ends with NULL. */
+	if (r >= 0)
+		r = opt_list_add(words, "") < 0 ? -ENOMEM : 0;
+	if (r >= 0) {
+		free(words->items[--words->count]);
+		words->items[words->count] = NULL;
+	}
+	return r;
+}
+
 /* Return: an exit status, or negative errno with @f. */
-static int run(const struct globals *g, const struct run_config *config, char **command,
+static int run(const struct globals *g, struct run_config *config, char **command,
 	       struct signals *signals, struct fault *f)
 {
 	cleanup_free char *name = config->name ? strdup(config->name) : random_name();
+	struct opt_list words = { 0 };
+	struct image *image = NULL;
 	struct plan *plan = NULL;
 	int r;
 
 	if (!name)
 		return fault_set(f, -ENOMEM, "cannot name the container");
+	if (config->image) {
+		r = use_image(config, command, &image, &words, f);
+		if (r < 0)
+			goto out;
+		command = words.items;
+	}
 	r = run_config_plan(config, name, command, &plan, f);
 	if (r >= 0)
 		r = rootless_adapt(plan, config->userns, f);
@@ -89,8 +119,20 @@ static int run(const struct globals *g, const struct run_config *config, char **
 		r = ensure_lower(plan, f);
 	if (r >= 0)
 		r = run_plan(g, config, plan, signals, f);
+out:
 	plan_free(plan);
+	opt_list_done(&words);
+	image_release(image);	/* its layers may go now */
 	return r;
+}
+
+/* An engine's "run" has a bundle; ours has none, and its command may say anything. */
+static bool has_bundle(int argc, char **argv)
+{
+	for (int i = 0; i < argc && strcmp(argv[i], "--") != 0; i++)
+		if (strcmp(argv[i], "--bundle") == 0 || strncmp(argv[i], "--bundle=", 9) == 0)
+			return true;
+	return false;
 }
 
 int verb_run(const struct globals *g, int argc, char **argv)
@@ -99,7 +141,11 @@ int verb_run(const struct globals *g, int argc, char **argv)
 	struct signals signals = { .fd = -1 };
 	struct fault f = FAULT_INIT;
 	int command = 0;
-	int r = run_config_parse(argc, argv, &config, &command, &f);
+	int r;
+
+	if (has_bundle(argc, argv))
+		return verb_run_bundle(g, argc, argv);
+	r = run_config_parse(argc, argv, &config, &command, &f);
 
 	if (r >= 0 && config.help) {
 		run_config_help(stdout);

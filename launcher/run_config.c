@@ -35,6 +35,8 @@ static int parse_cpuset(const char *value, void *field, struct opt_error *error)
 static const struct opt rows[] = {
 	{ "lower", 'l', OPT_LIST, FIELD(lowers), "DIR",
 	  "a read-only layer; may be repeated, the first is on top" },
+	{ "image", 'i', OPT_STRING, FIELD(image), "IMAGE",
+	  "take root, command and settings from an image: a name, or the path of one" },
 	{ "upper", 'u', OPT_STRING, FIELD(upper), "DIR",
 	  "keep changes there; without it they vanish with the container" },
 	{ "memory", 'm', OPT_PARSE, FIELD(memory_bytes), "SIZE",
@@ -91,7 +93,7 @@ int run_config_parse(int argc, char *const *argv, struct run_config *c, int *ret
 	if (r < 0)
 		return fault_set(f, r, "cannot read the options");
 	*ret_command = r;
-	if (c->help)
+	if (c->help || c->image)
 		return 0;
 	if (r >= argc)
 		return fault_set(f, 0, "no command is given\n"

@@ -12,6 +12,7 @@
 
 struct run_config {
 	struct opt_list lowers;
+	char *image;
 	char *upper;
 	char *driver;
 	bool read_only;

@@ -33,3 +33,12 @@ int verb_pause(const struct globals *globals, int argc, char **argv);
 int verb_ps(const struct globals *globals, int argc, char **argv);
 int verb_resume(const struct globals *globals, int argc, char **argv);
 int verb_update(const struct globals *globals, int argc, char **argv);
+
+int verb_spec(const struct globals *globals, int argc, char **argv);
+
+/**
+ * verb_run_bundle() - "run --bundle DIR ID": create, start, wait and delete
+ *
+ * What engines mean by "run".
+ */
+int verb_run_bundle(const struct globals *globals, int argc, char **argv);

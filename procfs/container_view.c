@@ -81,7 +81,7 @@ static int ready_locked(struct container *c, uint64_t now) REQUIRES(c->lock)
 }
 
 static int view_once(struct container *c, unsigned needs, const char *host_path,
-		     struct view *v)
+		     struct view *v, bool *ret_full)
 {
 	uint64_t now = clock_now_ns();
 	struct gather g;
@@ -108,20 +108,20 @@ static int view_once(struct container *c, unsigned needs, const char *host_path,
 		group_trace(c->group, take_ptr(c->trace), c->trace_context);
 	r = gather_view(&g, needs, host_path, v);
 	group_trace(c->group, NULL, NULL);
+	*ret_full = group_highest_fd(c->group) >= c->cs->fd_limit;
 	return r;
 }
 
 int container_view(struct container *c, unsigned needs, const char *host_path,
 		   struct view *v)
 {
-	int r = view_once(c, needs, host_path, v);
+	bool full = false;
+	int r = view_once(c, needs, host_path, v, &full);
 
-	if (r != -EMFILE && r != -ENFILE)
-		return r;
 	/* Too many containers to keep all their files open: begin anew. */
-	containers_trim(c->cs);
-	view_done(v);
-	return view_once(c, needs, host_path, v);
+	if (full)
+		containers_trim(c->cs);
+	return r;
 }
 
 void container_trace(struct container *c,

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "common/log.h"
+#include "procfs/confine.h"
 #include "procfs/control.h"
 #include "procfs/ops.h"
 
@@ -89,9 +90,10 @@ static void raise_file_limit(void)
 
 static int service_open(struct service *s)
 {
-	int r = open_world(s);
+	int r;
 
 	raise_file_limit();
+	r = open_world(s);
 
 	if (r >= 0)
 		r = open_state(s);
@@ -105,6 +107,8 @@ static int service_open(struct service *s)
 		s->sizes = sizes_new();
 		r = s->snapshots && s->sizes ? 0 : -ENOMEM;
 	}
+	if (r >= 0)
+		r = confine_worker();	/* before there are other threads */
 	if (r >= 0)
 		r = load_sampler_start(s->containers, &s->world, &s->sampler);
 	if (r >= 0)

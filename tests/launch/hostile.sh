@@ -1,0 +1,155 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Images and configurations that try to reach the host. nacre must withstand all
+# of them; runc and crun are shown beside it where they are installed.
+# timeout: 240
+. "$(dirname "$0")/../lib/test.sh"
+. "$(dirname "$0")/../lib/launch.sh"
+. "$(dirname "$0")/../lib/oci.sh"
+
+OUT=$T/outside
+
+# Each case prepares $B, runs it, and prints what went wrong, or nothing.
+attempt() { run_bundle >"$T/attempt" 2>&1 || true; oci delete --force "$ID" >/dev/null 2>&1 || true; }
+said() { grep -q "$1" "$T/attempt" && echo "$2"; true; }
+outside_untouched() { [ -z "$(ls -A "$OUT")" ] || echo "made $(ls -A "$OUT" | tr '\n' ' ')outside"; }
+no_dev_mount() { config '/"destination": "\/dev/d; /"options": \[ "nosuid", "strictatime"/d; /"newinstance"/d; /"mode=1777"/d; /"destination": "\/dev/,+1d'; }
+
+case_dev_is_a_symlink() {
+	bundle true
+	no_dev_mount
+	ln -s "$OUT" "$B/rootfs/dev"
+	attempt
+	outside_untouched
+}
+case_target_through_a_symlink() {
+	bundle true
+	ln -s "$OUT" "$B/rootfs/link"
+	add_mount '{ "destination": "/link/made", "type": "tmpfs", "source": "tmpfs" }'
+	attempt
+	outside_untouched
+}
+case_target_through_dotdot() {
+	bundle true
+	ln -s ../../../../../../../../../.. "$B/rootfs/up"
+	add_mount '{ "destination": "/up'"$OUT"'/made", "type": "tmpfs", "source": "tmpfs" }'
+	attempt
+	outside_untouched
+}
+case_file_target_is_dangling() {
+	bundle true
+	echo x >"$T/file"
+	ln -s "$OUT/made" "$B/rootfs/dangling"
+	add_mount '{ "destination": "/dangling", "type": "bind", "source": "'"$T/file"'", "options": [ "bind" ] }'
+	attempt
+	outside_untouched
+}
+case_workdir_is_a_symlink() {
+	bundle true
+	config 's|"readonly": true|"readonly": false|; s|"cwd": "/"|"cwd": "/link/made"|'
+	ln -s "$OUT" "$B/rootfs/link"
+	attempt
+	outside_untouched
+}
+case_null_is_a_symlink() {
+	bundle sh -c 'cat /proc/keys'
+	no_dev_mount
+	mkdir "$B/rootfs/dev"
+	ln -s /proc/sys/kernel/osrelease "$B/rootfs/dev/null"
+	attempt
+	said "^$(uname -r)" "a mask shows another file"
+}
+case_proc_is_a_symlink() {
+	bundle sh -c 'echo started'
+	mkdir "$B/rootfs/elsewhere"
+	ln -s /elsewhere "$B/rootfs/proc"
+	attempt
+	said started "started with its own /proc"
+}
+case_directory_over_proc_self() {
+	bundle sh -c 'echo started'
+	mkdir -p "$T/evil/attr"
+	add_mount '{ "destination": "/proc/self", "type": "bind", "source": "'"$T/evil"'", "options": [ "bind" ] }'
+	# After the mount of /proc.
+	awk '/"destination": "\/proc\/self"/ { held = $0; sub(/.*\[ \{/, "    {", held); sub(/,$/, ",", held)
+		print "  \"mounts\": ["; next } { print } /"destination": "\/proc",/ { print held }' \
+		"$B/config.json" >"$B/new" && mv "$B/new" "$B/config.json"
+	attempt
+	said started "a directory of ours passes for /proc/self"
+}
+case_workdir_by_descriptor() {
+	local n
+	touch "$T/marker"
+	for n in $(seq 3 30); do
+		bundle sh -c 'for d in . .. ../.. ../../.. ../../../.. ../../../../..; do [ -e $d'"$T/marker"' ] && echo escaped; done'
+		config 's|"cwd": "/"|"cwd": "/proc/self/fd/'"$n"'"|'
+		attempt
+		said escaped "working directory outside by descriptor $n"
+	done
+}
+case_descriptors_leak() {
+	bundle sh -c 'ls -l /proc/self/fd | grep -v -e total -e /proc/ -e "[012] ->"'
+	exec 9<"$T"
+	attempt
+	exec 9<&-
+	said -e '->' "descriptors of the host: $(tr '\n' ' ' <"$T/attempt")"
+}
+case_release_agent() {
+	bundle sh -c 'for f in /sys/fs/cgroup/*/release_agent /sys/fs/cgroup/*/notify_on_release /sys/fs/cgroup/cgroup.procs; do echo 1 2>/dev/null >$f && echo wrote; done'
+	attempt
+	said wrote "a cgroup file could be written"
+}
+case_raw_disk() {
+	local device numbers
+	device=$(find /dev -maxdepth 1 -type b | head -n 1)
+	[ -n "$device" ] || return 0
+	numbers=$(stat -c '%Hr %Lr' "$device")
+	bundle sh -c "mknod /tmp/disk b $numbers; head -c 1 /tmp/disk | wc -c | grep 1 && echo opened"
+	mkdir "$B/rootfs/tmp"
+	config 's|"readonly": true|"readonly": false|; s|"CAP_KILL"|"CAP_KILL", "CAP_MKNOD"|g'
+	attempt
+	said opened "the disk $device could be read"
+}
+case_sysrq() {
+	bundle sh -c 'echo h 2>/dev/null >/proc/sysrq-trigger && echo wrote; echo 1 2>/dev/null >/proc/sys/kernel/panic && echo wrote'
+	attempt
+	said wrote "a file of the kernel could be written"
+}
+case_deep_json() {
+	bundle true
+	{ printf '{ "x": '; printf '[%.0s' $(seq 100000); } >"$B/config.json"
+	attempt
+	grep -qi -e segmentation -e 'core dumped' "$T/attempt" && echo "crashed"
+	true
+}
+# The first process still runs the runtime's own file. Writing to it is refused
+# as busy while it runs; what counts is that it is refused for good.
+case_own_executable() {
+	local pid
+	bundle true
+	create || return 0
+	pid=$(oci state "$ID" | sed -n 's/.*"pid": *\([0-9]*\).*/\1/p')
+	(: >"/proc/$pid/exe") 2>"$T/attempt" && echo "its executable was cut"
+	grep -q -e 'Read-only' -e 'Operation not permitted' "$T/attempt" || echo "its executable may be written later"
+	oci delete --force "$ID"
+}
+
+cases=$(declare -F | sed -n 's/^declare -f case_//p')
+failed=
+show() {	# RUNTIME - all cases, one line each
+	local name result
+	RUNTIME=$1
+	for name in $cases; do
+		rm -rf "$OUT" && mkdir "$OUT"
+		result=$(case_"$name" 2>/dev/null | tr '\n' ';') || result="${result}could not be tried"
+		printf '%-6s %-28s %s\n' "$1" "$name" "${result:-withstood}"
+		[ -z "$result" ] || [ "$1" != nacre ] || failed+=" $name"
+	done
+}
+show nacre
+for peer in runc crun; do
+	if [ -n "${NACRE_TEST_PEERS:-}" ] && command -v "$peer" >/dev/null; then show "$peer"; fi
+done
+[ -z "$failed" ] || fail "nacre did not withstand:$failed"
+RUNTIME=nacre
+oci_leaves_nothing "after all that"

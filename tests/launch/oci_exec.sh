@@ -1,0 +1,63 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# More commands in a running container: same namespaces, cgroups and rights, own
+# status; detached with a pid file; pausing, resuming and changing limits.
+. "$(dirname "$0")/../lib/test.sh"
+. "$(dirname "$0")/../lib/launch.sh"
+. "$(dirname "$0")/../lib/oci.sh"
+
+bundle sh -c 'exec sleep 1000'
+create
+defer oci delete --force "$ID"
+oci start "$ID"
+pid=$(oci state "$ID" | sed -n 's/.*"pid": *\([0-9]*\).*/\1/p')
+
+for ns in pid net ipc uts mnt cgroup; do
+	eq "$(oci exec "$ID" readlink /proc/self/ns/$ns)" "$(readlink "/proc/$pid/ns/$ns")" "$ns namespace"
+done
+eq "$(oci exec "$ID" cat /proc/self/cgroup)" "$(oci exec "$ID" cat /proc/1/cgroup)" "cgroups"
+eq "$(oci exec "$ID" grep -E 'Cap|NoNew' /proc/self/status)" "$(oci exec "$ID" grep -E 'Cap|NoNew' /proc/1/status)" \
+	"rights"
+eq "$(oci exec "$ID" grep CapInh /proc/self/status | tr -dc '0-9a-f' | tail -c 16)" 0000000000000000 \
+	"nothing is inheritable"
+eq "$(status_of oci exec "$ID" sh -c 'exit 6')" 6 "status"
+eq "$(status_of oci exec "$ID" sh -c 'kill -9 $$')" 137 "status of a killed command"
+eq "$(status_of oci exec "$ID" no-such-command)" 127 "a command that is not there"
+has "$(cat "$T/err")" "executable file not found" "message about it"
+eq "$(status_of oci exec "$ID" /proc)" 126 "a directory"
+eq "$(oci exec --cwd /bin "$ID" pwd)" /bin "--cwd"
+eq "$(oci exec --env A=b "$ID" sh -c 'echo $A')" b "--env"
+eq "$(oci exec --user 5:6 "$ID" sh -c 'echo $(id -u):$(id -g)')" 5:6 "--user"
+for user in 1x 4294967295 4294967296 '' 1:2:3 :1 root -1; do
+	eq "$(status_of oci exec --user "$user" "$ID" true)" 255 "--user '$user'"
+done
+eq "$(oci exec "$ID" ls /proc/self/fd | tr '\n' ' ')" "0 1 2 3 " "no descriptor of the host's"
+
+cat >"$T/process.json" <<'END'
+{ "args": [ "sh", "-c", "echo $V; exec sleep 1000" ], "env": [ "V=from-file", "PATH=/bin" ], "cwd": "/", "user": { "uid": 7, "gid": 8 } }
+END
+oci exec --detach --pid-file "$T/pid" --process "$T/process.json" "$ID" >"$T/detached" 2>&1
+detached=$(cat "$T/pid")
+has "$(oci ps --format json "$ID")" "$detached" "the detached process"
+eq "$(sed -n 's/^Uid:\t\([0-9]*\).*/\1/p' "/proc/$detached/status")" 7 "its user"
+
+oci pause "$ID"
+eq "$(status_in_state)" paused "after pause"
+eq "$(status_of oci exec "$ID" true)" 255 "exec while paused"
+has "$(cat "$T/err")" resume "the next step"
+eq "$(status_of oci pause "$ID")" 1 "a second pause"
+oci resume "$ID"
+eq "$(status_in_state)" running "after resume"
+eq "$(status_of oci resume "$ID")" 1 "a second resume"
+
+limit() { cat "/sys/fs/cgroup/memory/nacre/$ID/memory.limit_in_bytes" "/sys/fs/cgroup/nacre/$ID/memory.max" 2>/dev/null || true; }
+oci update --memory 64M "$ID"
+eq "$(limit)" $((64 << 20)) "update --memory"
+echo '{ "memory": { "limit": 134217728 }, "pids": { "limit": 50 } }' | oci update --resources=- "$ID"
+eq "$(limit)" $((128 << 20)) "update --resources"
+
+oci kill --all "$ID" 9
+await exit "$pid"
+await exit "$detached"
+oci delete "$ID"
+oci_leaves_nothing "at the end"
