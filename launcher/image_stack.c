@@ -31,27 +31,32 @@ int stack_open_beneath(int root_fd, const char *path, uint64_t flags)
 	return r;
 }
 
-static bool is_opaque_at(int root_fd, const char *path, const char *prefix)
-{
-	cleanup_fd int fd = stack_open_beneath(root_fd, path, O_PATH | O_DIRECTORY);
-
-	return fd >= 0 && overlay_is_opaque(fd, prefix);
-}
-
-/* Whether a directory on the way to @path hides it in the layers below. */
+/*
+ * Whether a directory on the way to @path hides it in the layers below. Goes
+ * down one name at a time: a hostile layer has paths of a thousand names.
+ */
 static bool is_hidden_by(int root_fd, const char *path, const char *prefix)
 {
-	char parent[PATH_MAX];
-	char *slash;
+	cleanup_fd int dir = stack_open_beneath(root_fd, "", O_PATH | O_DIRECTORY);
+	char name[NAME_MAX + 1];
+	const char *slash;
 
-	strncpy(parent, path, sizeof(parent) - 1);
-	parent[sizeof(parent) - 1] = '\0';
-	while ((slash = strrchr(parent, '/'))) {
-		*slash = '\0';
-		if (is_opaque_at(root_fd, parent, prefix))
+	while (dir >= 0) {
+		int next;
+
+		if (overlay_is_opaque(dir, prefix))
 			return true;
+		slash = strchr(path, '/');
+		if (!slash || slash - path > NAME_MAX)
+			return false;
+		memcpy(name, path, (size_t)(slash - path));
+		name[slash - path] = '\0';
+		path = slash + 1;
+		next = openat(dir, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		close(dir);
+		dir = next;
 	}
-	return is_opaque_at(root_fd, "", prefix);
+	return false;
 }
 
 int stack_find(const struct image_stack *stack, size_t from, const char *path, int *ret_fd,
@@ -61,7 +66,7 @@ int stack_find(const struct image_stack *stack, size_t from, const char *path, i
 		cleanup_fd int fd = stack_open_beneath(stack->fds[i], path, O_PATH);
 
 		if (fd == -ENOTDIR || fd == -ELOOP)
-			return -ENOENT;	/* something else is in the directory's place */
+			return -ENOENT; /* something else is in the directory's place */
 		if (fd < 0 && fd != -ENOENT)
 			return fd;
 		if (fd < 0) {

@@ -18,6 +18,7 @@ struct walk {
 	char path[PATH_MAX];	/* where we are: real directories only */
 	char rest[2 * PATH_MAX];	/* what is still to go */
 	unsigned links;
+	bool is_new;		/* made just now: the layers below know nothing of it */
 };
 
 int unpack_clean_name(const char *name, char ret_name[static PATH_MAX])
@@ -98,6 +99,7 @@ static int follow(struct walk *w, int link_fd)
 	strcat(rest, w->rest);
 	strcpy(w->rest, rest);
 
+	w->is_new = false;
 	pop(w);
 	if (target[0] == '/')
 		w->path[0] = '\0';
@@ -160,7 +162,7 @@ static int step_into_lower(struct unpack *u, struct walk *w, bool create)
 {
 	cleanup_fd int fd = -1;
 	struct stat st;
-	int r = stack_find(&u->stack, 0, w->path, &fd, &st);
+	int r = w->is_new ? -ENOENT : stack_find(&u->stack, 0, w->path, &fd, &st);
 
 	if (r < 0 && r != -ENOENT)
 		return r;
@@ -168,8 +170,10 @@ static int step_into_lower(struct unpack *u, struct walk *w, bool create)
 		return follow(w, fd);
 	if (!create)
 		return -ENOENT;
-	return r >= 0 && S_ISDIR(st.st_mode) ? imply_dir(u, w->path, fd, &st)
-					     : imply_dir(u, w->path, -1, NULL);
+	if (r >= 0 && S_ISDIR(st.st_mode))
+		return imply_dir(u, w->path, fd, &st);
+	w->is_new = true;
+	return imply_dir(u, w->path, -1, NULL);
 }
 
 static int step(struct unpack *u, struct walk *w, bool create)
@@ -211,6 +215,7 @@ static int walk_all(struct unpack *u, struct walk *w, bool create)
 		if (strcmp(name, ".") == 0)
 			continue;
 		if (strcmp(name, "..") == 0) {
+			w->is_new = false;
 			pop(w);
 			continue;
 		}

@@ -5,12 +5,14 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "common/cleanup.h"
 #include "procfs/clock.h"
 #include "procfs/container_impl.h"
 
 #define MAGIC	     0x636f6e74u
+#define FD_RESERVE   64		/* for requests, clients and the sampler */
 #define KEPT_OPEN_NS (60 * NS_PER_S)	/* files of a container nobody reads */
 
 struct state {
@@ -139,6 +141,17 @@ static struct container *get_locked(struct containers *cs, struct container *c)
 	return c;
 }
 
+/* Descriptors are numbered from below: a high one tells that many are open. */
+static int fd_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur > INT32_MAX)
+		return INT32_MAX;
+	return limit.rlim_cur > 2 * FD_RESERVE ? (int)limit.rlim_cur - FD_RESERVE
+					       : FD_RESERVE;
+}
+
 int containers_open(struct container_world *world, void *state,
 		    struct containers **ret_containers)
 {
@@ -149,6 +162,7 @@ int containers_open(struct container_world *world, void *state,
 		return -ENOMEM;
 	lock_init(&cs->lock);
 	cs->world = world;
+	cs->fd_limit = fd_limit();
 	cs->state = state;
 	if (cs->state->magic == 0) {
 		cs->state->cpu_count = cpu_count;
@@ -322,13 +336,17 @@ int containers_add(struct containers *cs, const struct container_spec *spec,
 {
 	struct group *group = NULL;
 	int r = group_open(cs->world->layout, &spec->group, &group);
+	bool full;
 
 	if (r < 0)
 		return r;
+	full = group_highest_fd(group) >= cs->fd_limit;
 	lock_take(&cs->lock);
 	r = add_locked(cs, spec, &group, ret);
 	lock_drop(&cs->lock);
 	group_close(group);
+	if (full)
+		containers_trim(cs);
 	return r;
 }
 

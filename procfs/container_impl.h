@@ -62,6 +62,7 @@ struct containers {
 	struct lock lock;
 	struct container *list[CONTAINER_SLOTS];
 	uint64_t version;
+	int fd_limit;		/* descriptors from here on are for short use only */
 };
 
 /** container_group_spec() - where the container of a slot is; lent */

@@ -34,6 +34,7 @@ struct group {
 	struct place places[GROUP_PLACES];
 	struct file files[FILES_MAX];
 	unsigned file_count;
+	int highest_fd;
 	void (*trace)(void *context, const struct group_reading *reading);
 	void *trace_context;
 };
@@ -96,6 +97,8 @@ static int place_open(const struct cgroup_layout *layout, const struct group_spe
 	if (spec->inode[i] && spec->inode[i] != st.st_ino)
 		return 0;	/* another one took the path */
 
+	if (fd > group->highest_fd)
+		group->highest_fd = fd;
 	place->inode = st.st_ino;
 	place->depth = path_depth(spec->path[i]);
 	place->version = i == GROUP_V2 ? CGROUP_V2 : cgroup_layout_version(layout, i);
@@ -215,6 +218,8 @@ static int read_file(struct group *group, int place, unsigned level, const char 
 	fd = open_file(dir_fd, level, name);
 	if (fd < 0)
 		return fd;
+	if (fd > group->highest_fd)
+		group->highest_fd = fd;
 	if (group->file_count < FILES_MAX) {
 		group->files[group->file_count++] = (struct file){
 			.name = name, .dir_fd = dir_fd, .level = level, .fd = fd,
@@ -254,6 +259,11 @@ int group_read_limit(struct group *group, int place, unsigned level, const char 
 		return r;
 	*ret_value = text_limit(buf_text(&text));
 	return 0;
+}
+
+int group_highest_fd(const struct group *group)
+{
+	return group->highest_fd;
 }
 
 /* A hierarchy's root is never removed, so it says nothing about the container. */

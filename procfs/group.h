@@ -87,6 +87,9 @@ void group_trace(struct group *group,
 		 void (*trace)(void *context, const struct group_reading *reading),
 		 void *context);
 
+/** group_highest_fd() - the highest descriptor that it has ever had open */
+int group_highest_fd(const struct group *group);
+
 /** group_is_gone() - true once every cgroup of the container was removed */
 bool group_is_gone(struct group *group);
 

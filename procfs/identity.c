@@ -20,12 +20,18 @@
 /* <linux/nsfs.h> of Linux 6.11; Debian 12's headers are older. */
 #define NS_GET_TGID_FROM_PIDNS_ _IOR(0xb7, 0x7, int)
 
-#define CACHE_SIZE 512	/* a power of two */
+#define CACHE_SIZE  512	/* a power of two */
+#define INITS_KNOWN 256
 
 struct cached {
 	uint64_t key;		/* 0: empty */
 	uint64_t version;	/* of the containers, when it was found */
 	unsigned slot, generation;
+};
+
+struct known_init {
+	uint64_t pidns;		/* inode; 0: empty */
+	pid_t pid;
 };
 
 struct identity {
@@ -36,6 +42,8 @@ struct identity {
 	int own_cgroupns_fd;			/* owned, or -1 */
 	struct lock lock;			/* guards cache */
 	struct cached cache[CACHE_SIZE];
+	struct lock init_lock;			/* guards inits */
+	struct known_init inits[INITS_KNOWN];	/* by the inode's last bits */
 };
 
 /* Who asks: what an answer depends on. */
@@ -65,6 +73,7 @@ int identity_open(struct containers *containers, const struct container_world *w
 	if (!id)
 		return -ENOMEM;
 	lock_init(&id->lock);
+	lock_init(&id->init_lock);
 	id->containers = containers;
 	id->world = world;
 	id->policy = *policy;
@@ -81,6 +90,7 @@ struct identity *identity_close(struct identity *id)
 		return NULL;
 	cleanup_fd_(&id->own_cgroupns_fd);
 	lock_done(&id->lock);
+	lock_done(&id->init_lock);
 	free(id);
 	return NULL;
 }
@@ -123,32 +133,57 @@ static pid_t namespace_init(const struct identity *id, pid_t tid)
 	return pid > 0 ? pid : -errno;
 }
 
-static pid_t parent_of(const struct host *host, pid_t pid)
+/* True if the process is number 1 of its innermost pid namespace. */
+static bool is_init(const struct host *host, pid_t pid)
 {
 	cleanup_buf struct buf text = BUF_INIT;
-	const char *field;
+	const char *line, *end;
 
-	if (process_read(host, pid, "stat", &text) < 0)
-		return 0;
-	field = process_stat_field(buf_text(&text), 4);
-	return field ? atoi(field) : 0;
+	if (process_read(host, pid, "status", &text) < 0)
+		return false;
+	line = strstr(buf_text(&text), "\nNSpid:");
+	if (!line)
+		return false;
+	end = strchrnul(line + 1, '\n');
+	return end[-1] == '1' && (end[-2] == '\t' || end[-2] == ' ');
 }
 
-/* Before Linux 6.11: the highest ancestor that is still in the namespace. */
-static pid_t highest_ancestor(const struct identity *id, const struct caller *caller)
+/*
+ * Before Linux 6.11: look at all processes. That takes long on a large host, so
+ * what was found is kept as long as that init lives.
+ */
+static pid_t search_init(struct identity *id, uint64_t pidns)
 {
-	pid_t pid = caller->tid;
+	struct known_init *known = &id->inits[pidns % INITS_KNOWN];
+	struct host *host = id->world->host;
+	cleanup_dir DIR *dir = NULL;
+	const struct dirent *entry;
+	uint64_t at;
+	int fd;
 
-	for (;;) {
-		pid_t parent = parent_of(id->world->host, pid);
-		uint64_t pidns;
+	lock_scope(&id->init_lock);
+	if (known->pidns == pidns && known->pid &&
+	    process_namespace(host, known->pid, "pid", &at) == 0 && at == pidns)
+		return known->pid;
 
-		if (parent <= 0 ||
-		    process_namespace(id->world->host, parent, "pid", &pidns) < 0 ||
-		    pidns != caller->pidns)
-			return pid;
-		pid = parent;
+	fd = openat(host_root_fd(host), "proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	dir = fdopendir(fd);
+	if (!dir) {
+		close(fd);
+		return -ENOMEM;
 	}
+	while ((entry = readdir(dir))) {
+		pid_t pid = atoi(entry->d_name);
+
+		if (pid <= 0 || process_namespace(host, pid, "pid", &at) < 0 ||
+		    at != pidns || !is_init(host, pid))
+			continue;
+		*known = (struct known_init){ pidns, pid };
+		return pid;
+	}
+	return -ESRCH;
 }
 
 /* init may sit in a leaf of its own below the container's cgroup. */
@@ -243,14 +278,14 @@ static int by_cgroupns(struct identity *id, const struct caller *caller,
 	return r == -ESRCH ? r : r < 0 ? -ENOENT : 0;
 }
 
-static pid_t caller_init(const struct identity *id, const struct caller *caller)
+static pid_t caller_init(struct identity *id, const struct caller *caller)
 {
 	pid_t pid;
 
 	if (caller->pidns == id->own_pidns)
 		return -ENOENT;
 	pid = namespace_init(id, caller->tid);
-	return pid > 0 ? pid : highest_ancestor(id, caller);
+	return pid > 0 ? pid : search_init(id, caller->pidns);
 }
 
 static int by_pidns(struct identity *id, const struct caller *caller,

@@ -217,6 +217,9 @@ static struct inode *slot_take(struct inode_table *t)
 	if (t->free_slot != NO_SLOT) {
 		inode = inode_at(t, t->free_slot);
 		t->free_slot = inode->real_next;
+		/* Another inode, another lock: its place in the order is new. */
+		lock_done(&inode->lock);
+		lock_init(&inode->lock);
 		return inode;
 	}
 	if (t->slot_count == CHUNK_MAX * CHUNK_SLOTS)
@@ -247,6 +250,8 @@ struct inode *inode_new(struct inode_table *t, uint8_t type)
 	inode->names = NULL;
 	inode->dir = NULL;
 	inode->backing = NULL;
+	inode->cached_opens = inode->passed_opens = 0;
+	inode->backing_id = 0;
 	if (++t->live_count > t->head_mask)
 		heads_grow(t);
 	return inode;

@@ -5,7 +5,8 @@
  * Take in this order, never backwards:
  *
  *	unionfs.rename		every rename between directories, and of a directory
- *	inode.lock		a directory before what is in it, then by node id
+ *	inode.lock		a directory before what is in it, directories before
+ *				others, then by node id
  *	inode_table.lock	which inodes exist, their names, parts of directories
  *	fdcache.lock, data.lock, merge_cache.lock, unionfs.copying, pool's
  *				leaves: nothing else is taken while one is held

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/fuse_kernel.h"
 #include "unionfs/dir.h"
 
 struct unionfs *op_union(fuse_req_t req)
@@ -66,17 +67,18 @@ int reply_attr(struct unionfs *u, fuse_req_t req, int r, const struct stat *st)
 	return 0;
 }
 
-void opened_as(struct unionfs *u, struct inode *inode, struct fuse_file_info *fi)
+void opened_as(struct unionfs *u, const struct opened *o, struct fuse_file_info *fi)
 {
 	/*
-	 * data=cached: handles mean nothing, requests are served by inode. Pages
-	 * and listings stay, for nobody but this kernel changes anything.
+	 * With data=cached handles mean nothing, requests are served by inode, and
+	 * pages stay: nobody but this kernel changes anything.
 	 */
-	(void)u;
-	fi->fh = 0;
-	fi->keep_cache = 1;
-	fi->cache_readdir = inode_is_dir(inode);
+	fi->fh = o ? o->backing_id : 0;
+	fi->keep_cache = !o || (!o->backing_id && o->keeps_pages);
 	fi->noflush = 1;
+	if (o && o->backing_id)
+		session_extend_open(u->session, FUSEK_FOPEN_PASSTHROUGH,
+				    o->backing_id);
 }
 
 static bool is_interrupted(void *arg)
@@ -84,24 +86,27 @@ static bool is_interrupted(void *arg)
 	return fuse_req_interrupted(arg);
 }
 
-static int map_caller(const struct options *o, const struct fuse_ctx *ctx,
-		      struct call *call)
+/*
+ * An engine prepares a container's root as somebody whom the container has no id
+ * for. What it makes belongs to nobody until it is given to somebody.
+ */
+static uint32_t mapped_caller(const struct idmap *map, uint32_t id)
 {
-	int r = 0;
+	uint32_t mapped;
 
-	call->uid = geteuid();
-	call->gid = getegid();
-	if (!o->squashes_uid)
-		r = idmap_from(&o->uid_map, ctx->uid, &call->uid);
-	if (r == 0 && !o->squashes_gid)
-		r = idmap_from(&o->gid_map, ctx->gid, &call->gid);
-	return r;
+	return idmap_from(map, id, &mapped) == 0 ? mapped : ID_OVERFLOW;
+}
+
+static void map_caller(const struct options *o, const struct fuse_ctx *ctx,
+		       struct call *call)
+{
+	call->uid = o->squashes_uid ? geteuid() : mapped_caller(&o->uid_map, ctx->uid);
+	call->gid = o->squashes_gid ? getegid() : mapped_caller(&o->gid_map, ctx->gid);
 }
 
 bool op_begin(struct op *op, fuse_req_t req)
 {
 	const struct fuse_ctx *ctx = fuse_req_ctx(req);
-	int r;
 
 	op->req = req;
 	op->u = op_union(req);
@@ -110,11 +115,7 @@ bool op_begin(struct op *op, fuse_req_t req)
 	op->call.is_privileged = false;
 	op->call.is_cancelled = is_interrupted;
 	op->call.arg = req;
-	r = map_caller(op->u->options, ctx, &op->call);
-	if (r < 0) {
-		fuse_reply_err(req, -r);
-		return false;
-	}
+	map_caller(op->u->options, ctx, &op->call);
 	op->inode = op_inode(req, op->id);
 	if (!op->inode)
 		return false;

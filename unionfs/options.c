@@ -372,7 +372,7 @@ static int split_lowerdir(const char *text, struct opt_list *lower,
 		int r;
 
 		if (end == text)
-			return opt_error_set(error, "lowerdir '%s' has an empty path in it\nSeparate layers with ':', data-only ones with '::'; write '\\:' for a colon in a name.",
+			return opt_error_set(error, "lowerdir '%.200s' has an empty path in it\nSeparate layers with ':', data-only ones with '::'; write '\\:' for a colon in a name.",
 					     whole);
 		r = add_path(in_data ? data : lower, text, end - text);
 		if (r < 0)
@@ -385,7 +385,7 @@ static int split_lowerdir(const char *text, struct opt_list *lower,
 			in_data = true;
 			text++;
 		} else if (in_data) {
-			return opt_error_set(error, "lowerdir '%s' has an ordinary layer after a data-only one\nPut all data-only layers, each behind '::', last.",
+			return opt_error_set(error, "lowerdir '%.200s' has an ordinary layer after a data-only one\nPut all data-only layers, each behind '::', last.",
 					     whole);
 		}
 	}

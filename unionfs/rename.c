@@ -145,11 +145,12 @@ static void lock_dirs(struct rename *r)
 static void lock_objects(struct rename *r)
 {
 	struct inode *a = r->from.inode, *b = r->to.inode;
+	bool b_first = a && b && b->slot < a->slot;
 
-	if (a && b && b->slot < a->slot)
-		lock_pair(b, a);
-	else
-		lock_pair(a, b);
+	/* One may have a name in the other, besides the one it is known by here. */
+	if (a && b && inode_is_dir(a) != inode_is_dir(b))
+		b_first = inode_is_dir(b);
+	lock_pair(b_first ? b : a, b_first ? a : b);
 }
 
 /* A directory's physical remains are in the way of renaming over it. */

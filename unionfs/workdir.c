@@ -392,6 +392,8 @@ static int probe_traits(struct workdir *work)
 		workdir_remove(work, name);
 	else
 		work->options.aufs_whiteouts = true;
+	/* What is written so must be read so. */
+	traits.has_aufs_marks = work->options.aufs_whiteouts;
 
 	layer_set_traits(work->upper, &traits);
 	return 0;

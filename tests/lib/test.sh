@@ -183,14 +183,20 @@ mount_nacre() {
 	timeout 60 "$NACRE_UNIONFS" -o "$options" "$1"
 }
 
-# unmount DIR - and wait until it is gone; a user's mount by fusermount3
+# unmount DIR - and wait until its daemon has ended, too: umount(2) returns
+# before, and the daemon holds the layers' filesystem. A user's mount by fusermount3.
 unmount() {
+	local pids=()
+	if [ "$(stat -f -c %T "$1")" = fuseblk ]; then
+		mapfile -t pids < <(pgrep -f -- " $1\$")	# DIR is their last word
+	fi
 	if [ "$(id -u)" = 0 ]; then
 		timeout 60 umount "$1"
 	else
 		timeout 60 fusermount3 -u "$1"
 	fi
+	[ ${#pids[@]} = 0 ] || await exit "${pids[@]}"
 }
 
-# need_union - the union under test; a build without it can test nothing here
-need_union() { [ -x "$NACRE_UNIONFS" ] || skip "no nacre-unionfs in $NACRE_BUILD"; }
+# need_union - the union under test, built
+need_union() { [ -x "$NACRE_UNIONFS" ] || fail "there is no $NACRE_UNIONFS: run make first"; }

@@ -10,7 +10,7 @@
 . "$(dirname "$0")/../lib/test.sh"
 . "$NACRE_SRC/tests/lib/diff.sh"
 
-seed=1 count=6 layers=8 ops=60
+seed=1 count=4 layers=6 ops=60
 while [ $# != 0 ]; do
 	case $1 in
 	--seed) seed=$2 count=1 ; shift 2 ;;

@@ -25,11 +25,14 @@ stop_procfs() { umount "$M" 2>/dev/null || umount -l "$M" 2>/dev/null || true; }
 
 procfs() { timeout 60 "$NACRE_BUILD/nacre-procfs" --socket "$S" "$@"; }
 
-# holder_of_procfs - its process id: the one of the two that init adopted
+# holder_of_procfs - its process id: the one whose parent is not one of them
 holder_of_procfs() {
-	pgrep -f -- "--socket $S" | while read -r pid; do
-		[ "$(awk '{ print $4 }' "/proc/$pid/stat" 2>/dev/null)" != 1 ] || echo "$pid"
-	done | head -n 1
+	local candidates pid parent
+	candidates=$(pgrep -f -- "--socket $S")
+	for pid in $candidates; do
+		parent=$(awk '{ print $4 }' "/proc/$pid/stat" 2>/dev/null) || continue
+		grep -qx "$parent" <<<"$candidates" || echo "$pid"
+	done
 }
 
 # worker_of PID - the holder's only child

@@ -1,0 +1,63 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# whiteout=aufs: what is removed is marked by ".wh." files; the union looks the same
+# as with devices, also when it is mounted again and when the upper becomes a lower.
+. "$(dirname "$0")/../lib/test.sh"
+need_root
+need_fuse
+need_union
+
+mkdir -p "$T/low/dir/sub" "$T/low/other/deep" "$T/low/kept" "$T/devices.m" "$T/marks.m"
+for name in a b c d dir/x dir/y dir/sub/z other/deep/f kept/k "$(printf '%0251d' 1)" "$(printf '%0252d' 2)"; do
+	echo "$name" >"$T/low/$name"
+done
+
+change() {
+	cd "$1"
+	rm a dir/x
+	rm b && echo new >b			# over a mark
+	rm c && mkdir c && echo in >c/in	# a directory over a mark
+	rm -r dir && mkdir dir && echo only >dir/only
+	rm -r other && mkdir -p other/deep	# opaque twice
+	mv d e					# the mark of a rename
+	mv kept kept2
+	mkdir kept
+	mv e c/e
+	ln b b2 && rm b2 && ln c/in b2		# a link over a mark
+	rm "$(printf '%0251d' 1)"
+	ln -s x dir/link && rm dir/link
+	cd /
+}
+look() { (cd "$1" && find . -printf '%p %M %s %l\n' | sort && find . -type f -exec cat {} + | sort); }
+
+for form in devices marks; do
+	[ $form = devices ] && form_option=overlay || form_option=aufs
+	mkdir "$T/$form.u" "$T/$form.w"
+	mount_nacre "$T/$form.m" "$T/low" "$T/$form.u" "$T/$form.w" whiteout=$form_option
+	change "$T/$form.m"
+	look "$T/$form.m" >"$T/$form.seen"
+	unmount "$T/$form.m"
+	mount_nacre "$T/$form.m" "$T/low" "$T/$form.u" "$T/$form.w" whiteout=$form_option
+	look "$T/$form.m" >"$T/$form.again"
+	unmount "$T/$form.m"
+	same_text "$T/$form.seen" "$T/$form.again" "$form: mounted again it looks different"
+done
+same_text "$T/devices.seen" "$T/marks.seen" "marks and devices give different trees"
+
+[ -z "$(find "$T/marks.u" -type c)" ] || fail "a device in spite of whiteout=aufs"
+[ -f "$T/marks.u/.wh.a" ] || fail "no mark for a removed file"
+[ -f "$T/marks.u/dir/.wh..wh..opq" ] || fail "no mark for an opaque directory"
+[ ! -e "$T/marks.u/.wh.b" ] || fail "a mark is left beside what replaced it"
+
+# As a lower layer the upper says the same, without any option.
+mount_nacre "$T/marks.m" "$T/marks.u:$T/low"
+look "$T/marks.m" >"$T/marks.lower"
+unmount "$T/marks.m"
+same_text "$T/marks.seen" "$T/marks.lower" "as a lower layer it looks different"
+
+# Marks have no names that clients could use; a name too long for a mark stays.
+mount_nacre "$T/marks.m" "$T/low" "$T/marks.u" "$T/marks.w" whiteout=aufs
+if touch "$T/marks.m/.wh.mine" 2>/dev/null; then fail "a client made a mark"; fi
+if rm "$T/marks.m/$(printf '%0252d' 2)" 2>/dev/null; then fail "removed without a mark"; fi
+[ -e "$T/marks.m/$(printf '%0252d' 2)" ] || fail "gone after an error"
+unmount "$T/marks.m"

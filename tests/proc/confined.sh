@@ -1,0 +1,30 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# The worker keeps three capabilities and cannot start programs or mount; a
+# replaced one neither.
+. "$(dirname "$0")/lib.sh"
+
+start_procfs
+holder=$(holder_of_procfs)
+
+field() { awk -v name="$2:" '$1 == name { print $2 }' "/proc/$1/status"; }
+check() {
+	# CAP_DAC_READ_SEARCH, CAP_SYS_PTRACE, CAP_SYS_ADMIN
+	local thread
+	for thread in /proc/"$1"/task/*; do
+		[ $((0x$(field "$1/task/${thread##*/}" CapEff) & ~0x280004)) = 0 ] ||
+			fail "too many capabilities"
+		[ $((0x$(field "$1/task/${thread##*/}" CapPrm) & ~0x280004)) = 0 ] ||
+			fail "too many capabilities that could be taken"
+		eq "$(field "$1/task/${thread##*/}" NoNewPrivs)" 1 "no new privileges"
+		eq "$(field "$1/task/${thread##*/}" Seccomp)" 2 "a filter of system calls"
+	done
+}
+
+first=$(worker_of "$holder")
+check "$first"
+kill -9 "$first"
+timeout 20 cat "$M/proc/uptime" >/dev/null || fail "no other worker"
+second=$(worker_of "$holder")
+[ "$second" != "$first" ] || fail "the same worker"
+check "$second"
