@@ -249,17 +249,29 @@ static int set_limits(struct container *c, struct fault *f)
 	return r < 0 ? fault_set(f, r, "cannot join the cgroup '%s'", c->plan->cgroup_path) : 0;
 }
 
+/* A bundle's root belongs to the mapped ids already; layers belong to ours. */
+static bool maps_root(const struct plan *p)
+{
+	return p->ns[NS_USER].how == NS_NEW && p->rootfs.driver != ROOTFS_DIRECTORY;
+}
+
 static int mount_root(struct container *c, struct fault *f)
 {
 	cleanup_free char *mountpoint = NULL;
+	cleanup_fd int userns = -1;
 
+	if (maps_root(c->plan)) {
+		userns = spawn_userns(&c->plan->uids, &c->plan->gids, f);
+		if (userns < 0)
+			return userns;
+	}
 	if (asprintf(&mountpoint, "%s/rootfs", c->dir.path) < 0)
 		return -ENOMEM;
 	if (c->plan->rootfs.driver == ROOTFS_UNIONFS && mkdir(mountpoint, 0700) < 0 &&
 	    errno != EEXIST)
 		return fault_set(f, -errno, "cannot make '%s'", mountpoint);
 	return rootfs_mount(&c->plan->rootfs, c->scratch.upper, c->scratch.work, mountpoint,
-			    c->signals, &c->rootfs, f);
+			    userns, c->signals, &c->rootfs, f);
 }
 
 static void unmount_root(struct container *c)
