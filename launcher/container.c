@@ -290,16 +290,23 @@ static void unregister_view(struct container *c)
 
 static int prepare(struct container *c, struct fault *f)
 {
+	int r;
+
 	c->child.root_fd = take_fd(&c->rootfs.tree_fd);
 	c->child.supervised = c->supervised;
 	c->child.title = c->title;
 	c->child.title_size = c->title_size;
-	if (!c->supervised) {
-		c->child.start_fd = start_socket_listen(c->dir.fd);
-		if (c->child.start_fd < 0)
-			return fault_set(f, c->child.start_fd, "cannot make the start socket");
-	}
-	return prepare_child(&c->child, c->group, c->layout, f);
+	r = c->supervised ? 0 : start_socket_listen(c->dir.fd);
+	if (r < 0)
+		fault_set(f, r, "cannot make the start socket");
+	else if (!c->supervised)
+		c->child.start_fd = r;
+	if (r >= 0)
+		r = prepare_child(&c->child, c->group, c->layout, f);
+	/* The root is in use as long as its tree is held. */
+	if (r < 0)
+		child_done(&c->child);
+	return r;
 }
 
 static void unprepare(struct container *c)
@@ -515,6 +522,7 @@ void container_destroy(struct container *c)
 		if (stage->undo)
 			stage->undo(c);
 	}
+	child_done(&c->child);
 	/* Of a first stage that failed. */
 	state_dir_done(&c->dir);
 	c->state = state_free(c->state);

@@ -53,7 +53,6 @@ struct idmap {
 enum rootfs_driver {
 	ROOTFS_UNIONFS,		/* nacre-unionfs, one per container */
 	ROOTFS_OVERLAY,		/* the kernel's overlayfs */
-	ROOTFS_VFS,		/* a plain copy of the layers */
 	ROOTFS_DIRECTORY,	/* the directory itself, as OCI bundles have it */
 };
 

@@ -19,7 +19,6 @@
 static const char *const driver_names[] = {
 	[ROOTFS_UNIONFS] = "unionfs",
 	[ROOTFS_OVERLAY] = "overlay",
-	[ROOTFS_VFS] = "vfs",
 	[ROOTFS_DIRECTORY] = "directory",
 };
 
@@ -231,9 +230,6 @@ int rootfs_mount(const struct plan_rootfs *p, const char *upper, const char *wor
 		break;
 	case ROOTFS_OVERLAY:
 		r = mount_overlay(p, upper, work, root, f);
-		break;
-	case ROOTFS_VFS:
-		r = mount_directory(upper, root, f);
 		break;
 	default:
 		r = mount_directory(p->directory, root, f);

@@ -32,25 +32,28 @@ bool container_has_v2(struct container *c)
 	       group_depth(c->group, GROUP_V2) > 0;
 }
 
+/* The oldest process in the container's cgroups; -ESRCH while there is none. */
+static int oldest_locked(struct container *c, pid_t *ret_pid, uint64_t *ret_start_ns)
+	REQUIRES(c->lock)
+{
+	for (int i = 0; i < GROUP_PLACES; i++)
+		if (group_has(c->group, i) && group_depth(c->group, i) > 0)
+			return process_oldest(c->cs->world->host, group_dir(c->group, i),
+					      ret_pid, ret_start_ns);
+	return -ESRCH;
+}
+
 /*
  * A container registered by its cgroups alone began with the oldest process in
  * them, or, while there is none yet, when it was registered.
  */
 static void find_start_locked(struct container *c, uint64_t now) REQUIRES(c->lock)
 {
-	struct host *host = c->cs->world->host;
+	pid_t pid;
 
-	for (int i = 0; i < GROUP_PLACES; i++) {
-		if (!group_has(c->group, i) || group_depth(c->group, i) == 0)
-			continue;
-		if (process_oldest_start_ns(host, group_dir(c->group, i),
-					    &c->start_ns) < 0)
-			break;
-		c->slot->start_ns = c->start_ns;
-		return;
-	}
-	c->start_ns = now;
-	c->slot->start_ns = now;
+	if (oldest_locked(c, &pid, &c->start_ns) < 0)
+		c->start_ns = now;
+	c->slot->start_ns = c->start_ns;
 }
 
 /*
@@ -59,11 +62,15 @@ static void find_start_locked(struct container *c, uint64_t now) REQUIRES(c->loc
  */
 static void find_clock_locked(struct container *c, uint64_t now) REQUIRES(c->lock)
 {
-	if (!c->slot->pid || (c->clock_read_ns &&
-			      c->clock_read_ns - c->start_ns > CLOCK_SETTLED_NS))
+	pid_t pid = c->slot->pid;
+	uint64_t start;
+
+	if (c->slot->is_host_clock ||
+	    (c->clock_read_ns && c->clock_read_ns - c->start_ns > CLOCK_SETTLED_NS))
 		return;
-	if (process_clock_offset_ns(c->cs->world->host, c->slot->pid,
-				    &c->clock_offset_ns) == 0)
+	if (!pid && oldest_locked(c, &pid, &start) < 0)
+		return;
+	if (process_clock_offset_ns(c->cs->world->host, pid, &c->clock_offset_ns) == 0)
 		c->clock_read_ns = now > c->start_ns ? now : c->start_ns;
 }
 

@@ -212,8 +212,9 @@ int attr_drop_privileges(struct unionfs *u, const struct call *call, int fd)
 }
 
 static int set_size(struct unionfs *u, const struct call *call,
-		    struct inode *inode, off_t size)
+		    struct inode *inode, const struct attr_change *c)
 {
+	off_t size = c->st.st_size;
 	struct backing *b;
 	struct statx before;
 	int r;
@@ -228,7 +229,7 @@ static int set_size(struct unionfs *u, const struct call *call,
 	if (r < 0)
 		return r;
 	/* Times change with the size; the kernel asks for more if it must be. */
-	if (before.stx_size != (uint64_t)size)
+	if (c->is_open || before.stx_size != (uint64_t)size)
 		r = neg_errno(ftruncate(b->fd, size));
 	if (r >= 0)
 		r = attr_drop_privileges(u, call, b->fd);
@@ -245,7 +246,7 @@ int attr_set(struct unionfs *u, const struct call *call, struct inode *inode,
 		return -EROFS;
 	/* The only part that may take long, or find the disk full: first. */
 	if (c->set & FUSE_SET_ATTR_SIZE)
-		r = set_size(u, call, inode, c->st.st_size);
+		r = set_size(u, call, inode, c);
 	else if (c->set & (SET_OWNER | SET_TIMES | FUSE_SET_ATTR_MODE))
 		r = up_object(u, call, inode, UP_ATTRS);
 	if (r < 0)

@@ -2,6 +2,7 @@
 /* unionfs/attr.h - attributes as the union shows them, and changing them */
 #pragma once
 
+#include <stdbool.h>
 #include <sys/stat.h>
 
 #include "unionfs/inode.h"
@@ -20,6 +21,7 @@ int attr_get(struct unionfs *u, struct inode *inode, struct stat *ret)
 struct attr_change {
 	struct stat st;		/* ids as the client gave them */
 	int set;		/* FUSE_SET_ATTR_* */
+	bool is_open;		/* ftruncate(2): changes times whatever the size was */
 };
 
 /**

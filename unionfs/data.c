@@ -193,6 +193,11 @@ int data_read(struct unionfs *u, struct inode *inode, struct backing **ret)
 		return 0;
 
 	lock_scope(&inode->lock);
+	return data_read_locked(u, inode, ret);
+}
+
+int data_read_locked(struct unionfs *u, struct inode *inode, struct backing **ret)
+{
 	*ret = data_pin(&u->data, inode, false);
 	return *ret ? 0 : open_locked(u, inode, ret);
 }

@@ -69,6 +69,10 @@ int data_install(struct data *d, struct inode *inode, int take_fd,
 int data_read(struct unionfs *u, struct inode *inode, struct backing **ret)
 	EXCLUDES(inode->lock);
 
+/** data_read_locked() - data_read() for who holds the inode */
+int data_read_locked(struct unionfs *u, struct inode *inode, struct backing **ret)
+	REQUIRES(inode->lock);
+
 /**
  * data_write() - the backing to write to; copies the file up if need be
  *

@@ -250,6 +250,8 @@ struct inode *inode_new(struct inode_table *t, uint8_t type)
 	inode->names = NULL;
 	inode->dir = NULL;
 	inode->backing = NULL;
+	inode->cached_opens = inode->passed_opens = 0;
+	inode->backing_id = 0;
 	if (++t->live_count > t->head_mask)
 		heads_grow(t);
 	return inode;

@@ -54,6 +54,8 @@ struct inode {
 	uint32_t slot, generation;
 	uint32_t refs;
 	uint32_t real_next, origin_next;
+	uint32_t cached_opens, passed_opens; /* see handle.h; under .lock */
+	int32_t backing_id;	/* while passed_opens > 0, else 0 */
 	int fd;			/* owned; holds an upper object without a name; else -1 */
 	struct name *names;
 	struct dir *dir;	/* of a directory */

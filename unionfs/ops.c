@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/fuse_kernel.h"
 #include "unionfs/dir.h"
 
 struct unionfs *op_union(fuse_req_t req)
@@ -66,17 +67,18 @@ int reply_attr(struct unionfs *u, fuse_req_t req, int r, const struct stat *st)
 	return 0;
 }
 
-void opened_as(struct unionfs *u, struct inode *inode, struct fuse_file_info *fi)
+void opened_as(struct unionfs *u, const struct opened *o, struct fuse_file_info *fi)
 {
 	/*
-	 * data=cached: handles mean nothing, requests are served by inode. Pages
-	 * and listings stay, for nobody but this kernel changes anything.
+	 * With data=cached handles mean nothing, requests are served by inode, and
+	 * pages stay: nobody but this kernel changes anything.
 	 */
-	(void)u;
-	fi->fh = 0;
-	fi->keep_cache = 1;
-	fi->cache_readdir = inode_is_dir(inode);
+	fi->fh = o ? o->backing_id : 0;
+	fi->keep_cache = !o || (!o->backing_id && o->keeps_pages);
 	fi->noflush = 1;
+	if (o && o->backing_id)
+		session_extend_open(u->session, FUSEK_FOPEN_PASSTHROUGH,
+				    o->backing_id);
 }
 
 static bool is_interrupted(void *arg)

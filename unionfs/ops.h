@@ -11,6 +11,7 @@
 
 #include "common/session.h"
 #include "unionfs/attr.h"
+#include "unionfs/handle.h"
 #include "unionfs/union.h"
 
 struct op {
@@ -28,6 +29,7 @@ struct op {
 	off_t offset, other_offset;
 	int flags;
 	struct attr_change change;
+	struct fuse_file_info fi;
 };
 
 /** op_begin() - fill in what the request says of its caller, and find op.id's inode
@@ -58,8 +60,13 @@ int reply_attr(struct unionfs *u, fuse_req_t req, int r, const struct stat *st);
 struct fuse_entry_param entry_param(struct unionfs *u, const struct inode *inode,
 				    const struct stat *st);
 
-/** opened_as() - how the kernel shall treat an open file or directory: the one place */
-void opened_as(struct unionfs *u, struct inode *inode, struct fuse_file_info *fi);
+/**
+ * opened_as() - tell the kernel how to treat an open file: the one place
+ * @o:		from handle_open(); NULL with data=cached
+ *
+ * Right before the reply to OPEN or CREATE.
+ */
+void opened_as(struct unionfs *u, const struct opened *o, struct fuse_file_info *fi);
 
 /** ops_pages_lost() - a page of the kernel's could not be written back */
 void ops_pages_lost(struct unionfs *u, struct inode *inode, fuse_ino_t id);

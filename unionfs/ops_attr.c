@@ -32,7 +32,8 @@ static void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr,
 		       int to_set, struct fuse_file_info *fi)
 {
 	struct op op = { .id = ino, .run = run_setattr,
-			 .change = { .st = *attr, .set = to_set } };
+			 .change = { .st = *attr, .set = to_set,
+				     .is_open = fi } };
 
 	if (!op_begin(&op, req))
 		return;

@@ -54,6 +54,7 @@ static void op_create(fuse_req_t req, fuse_ino_t parent, const char *name,
 				    .open_flags = O_RDWR };
 	struct op op = { .id = parent };
 	struct fuse_entry_param e;
+	struct opened opened;
 	struct inode *inode;
 	struct stat st;
 	int r;
@@ -69,10 +70,20 @@ static void op_create(fuse_req_t req, fuse_ino_t parent, const char *name,
 		reply_result(req, r);
 		return;
 	}
+	if (op.u->passes_data)
+		r = handle_open(op.u, &op.call, inode, O_RDWR, &opened);
+	if (r < 0) {
+		inode_forget(&op.u->inodes, inode_node_id(inode), 1);
+		reply_result(req, r);
+		return;
+	}
 	e = entry_param(op.u, inode, &st);
-	opened_as(op.u, inode, fi);
-	if (fuse_reply_create(req, &e, fi) == -ENOENT)
-		inode_forget(&op.u->inodes, e.ino, 1);
+	opened_as(op.u, op.u->passes_data ? &opened : NULL, fi);
+	if (fuse_reply_create(req, &e, fi) != -ENOENT)
+		return;
+	if (op.u->passes_data)
+		handle_release(op.u, inode, opened.backing_id);
+	inode_forget(&op.u->inodes, e.ino, 1);
 }
 
 static int run_link(struct op *op)

@@ -13,14 +13,40 @@
 #include "unionfs/data.h"
 #include "unionfs/ops.h"
 
-/* The kernel opens and closes by itself: requests name the inode, and that is all. */
+static int run_open(struct op *op)
+{
+	struct opened opened;
+	int r = handle_open(op->u, &op->call, op->inode, op->fi.flags, &opened);
+
+	if (r < 0)
+		return reply_result(op->req, r);
+	opened_as(op->u, &opened, &op->fi);
+	if (fuse_reply_open(op->req, &op->fi) == -ENOENT)
+		handle_release(op->u, op->inode, opened.backing_id);
+	return 0;
+}
+
 static void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
-	fuse_reply_err(req, ENOSYS);
+	struct op op = { .id = ino, .fi = *fi, .run = run_open };
+
+	/*
+	 * With data=cached the kernel opens and closes by itself: requests name the
+	 * inode, and that is all.
+	 */
+	if (!op_union(req)->passes_data)
+		fuse_reply_err(req, ENOSYS);
+	else if (op_begin(&op, req))
+		op_run(&op);
 }
 
 static void op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
+	struct unionfs *u = op_union(req);
+	struct inode *inode = inode_by_node_id(&u->inodes, ino);
+
+	if (u->passes_data && inode)
+		handle_release(u, inode, fi->fh);
 	fuse_reply_err(req, 0);
 }
 

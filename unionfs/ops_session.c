@@ -6,6 +6,9 @@
 
 #include "unionfs/ops.h"
 
+/* Backing files are on plain filesystems, and we may be a layer of something else. */
+#define STACK_DEPTH 1
+
 static bool wants_acl(const struct unionfs *u)
 {
 	if (u->options->acl != SWITCH_AUTO)
@@ -25,12 +28,24 @@ static void want(struct fuse_conn_info *conn, unsigned capability, bool wanted)
 		conn->want &= ~capability;
 }
 
+static bool wants_passthrough(struct unionfs *u)
+{
+	if (u->options->data != DATA_PASSTHROUGH &&
+	    u->options->data != DATA_PASSTHROUGH_ALL)
+		return false;
+	if (!session_want(u->session, SESSION_PASSTHROUGH))
+		return false;
+	session_set_stack_depth(u->session, STACK_DEPTH);
+	return true;
+}
+
 void ops_negotiate(void *userdata, struct fuse_conn_info *conn)
 {
 	struct unionfs *u = userdata;
 
-	/* open(O_TRUNC) must reach us as a SETATTR, for OPEN does not reach us. */
-	want(conn, FUSE_CAP_ATOMIC_O_TRUNC, false);
+	u->passes_data = wants_passthrough(u);
+	/* Where OPEN does not reach us, open(O_TRUNC) must as a SETATTR. */
+	want(conn, FUSE_CAP_ATOMIC_O_TRUNC, u->passes_data);
 	/* The union's files change through this kernel only. */
 	want(conn, FUSE_CAP_AUTO_INVAL_DATA, false);
 	/* The flags of a write that comes through a pipe cannot be seen. */
@@ -44,7 +59,7 @@ void ops_negotiate(void *userdata, struct fuse_conn_info *conn)
 	want(conn, FUSE_CAP_READDIRPLUS_AUTO, false);
 	want(conn, FUSE_CAP_POSIX_ACL, wants_acl(u));
 	want(conn, FUSE_CAP_WRITEBACK_CACHE,
-	     u->options->writeback && !union_is_read_only(u));
+	     u->options->writeback && !union_is_read_only(u) && !u->passes_data);
 	session_want(u->session, SESSION_HANDLE_KILLPRIV_V2);
 	session_want(u->session, SESSION_ALLOW_IDMAP);
 	conn->time_gran = 1;

@@ -48,6 +48,7 @@ struct unionfs {
 
 	struct lock copying;		/* guards INODE_COPYING going away */
 	pthread_cond_t copying_done;
+	bool passes_data;		/* data=passthrough, and granted */
 	struct pool *pool;
 	struct session *session;	/* lent, once it runs */
 	struct mounted *mounted;	/* main.c's */
