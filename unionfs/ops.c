@@ -91,11 +91,13 @@ static int map_caller(const struct options *o, const struct fuse_ctx *ctx,
 {
 	int r = 0;
 
-	call->uid = geteuid();
-	call->gid = getegid();
-	if (!o->squashes_uid)
+	if (o->squashes_uid)
+		call->uid = geteuid();
+	else
 		r = idmap_from(&o->uid_map, ctx->uid, &call->uid);
-	if (r == 0 && !o->squashes_gid)
+	if (o->squashes_gid)
+		call->gid = getegid();
+	else if (r == 0)
 		r = idmap_from(&o->gid_map, ctx->gid, &call->gid);
 	return r;
 }
