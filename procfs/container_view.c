@@ -87,6 +87,13 @@ static int ready_locked(struct container *c, uint64_t now) REQUIRES(c->lock)
 	return r;
 }
 
+/* Whether descriptors run out, by what @r says or by how they are numbered. */
+static bool is_full_locked(const struct container *c, int r) REQUIRES(c->lock)
+{
+	return r == -EMFILE ||
+	       (c->group && group_highest_fd(c->group) >= c->cs->fd_limit);
+}
+
 static int view_once(struct container *c, unsigned needs, const char *host_path,
 		     struct view *v, bool *ret_full)
 {
@@ -96,6 +103,7 @@ static int view_once(struct container *c, unsigned needs, const char *host_path,
 
 	lock_scope(&c->lock);
 	r = ready_locked(c, now);
+	*ret_full = is_full_locked(c, r);
 	if (r < 0)
 		return r;
 	if (needs & (VIEW_TIMES | VIEW_CLOCK | VIEW_BTIME))
@@ -115,20 +123,23 @@ static int view_once(struct container *c, unsigned needs, const char *host_path,
 		group_trace(c->group, take_ptr(c->trace), c->trace_context);
 	r = gather_view(&g, needs, host_path, v);
 	group_trace(c->group, NULL, NULL);
-	*ret_full = group_highest_fd(c->group) >= c->cs->fd_limit;
+	*ret_full = is_full_locked(c, r);
 	return r;
 }
 
+/* Too many containers to keep all their files open: begin anew. */
 int container_view(struct container *c, unsigned needs, const char *host_path,
 		   struct view *v)
 {
 	bool full = false;
 	int r = view_once(c, needs, host_path, v, &full);
 
-	/* Too many containers to keep all their files open: begin anew. */
 	if (full)
 		containers_trim(c->cs);
-	return r;
+	if (r != -EMFILE)
+		return r;
+	view_done(v);
+	return view_once(c, needs, host_path, v, &full);
 }
 
 void container_trace(struct container *c,
@@ -141,18 +152,32 @@ void container_trace(struct container *c,
 	c->tracer = pthread_self();
 }
 
-int container_with_load(struct container *c,
-			int (*update)(struct container_load *load, struct group *group,
-				      uint64_t start_ns, void *context),
-			void *context)
+static int with_load_once(struct container *c,
+			  int (*update)(struct container_load *load, struct group *group,
+					uint64_t start_ns, void *context),
+			  void *context, bool *ret_full)
 {
 	int r;
 
 	lock_scope(&c->lock);
 	r = ready_locked(c, clock_now_ns());
-	if (r < 0)
-		return r;
-	return update(&c->slot->load, c->group, c->start_ns, context);
+	if (r >= 0)
+		r = update(&c->slot->load, c->group, c->start_ns, context);
+	*ret_full = is_full_locked(c, r);
+	return r;
+}
+
+int container_with_load(struct container *c,
+			int (*update)(struct container_load *load, struct group *group,
+				      uint64_t start_ns, void *context),
+			void *context)
+{
+	bool full;
+	int r = with_load_once(c, update, context, &full);
+
+	if (full)
+		containers_trim(c->cs);
+	return r == -EMFILE ? with_load_once(c, update, context, &full) : r;
 }
 
 void container_load_was_read(struct container *c)

@@ -14,6 +14,7 @@
 #include "common/cleanup.h"
 #include "common/log.h"
 #include "common/procfs_client.h"
+#include "common/sanitizer.h"
 #include "procfs/command.h"
 #include "procfs/options.h"
 #include "procfs/service.h"

@@ -39,7 +39,7 @@ for m in virtio_pci 9pnet_virtio 9p fuse; do modprobe \$m; done
 mount -t 9p -o trans=virtio,version=9p2000.L,ro,cache=loose,msize=262144 host /host ||
 	echo "GUEST: cannot mount the host's files"
 mount -t proc proc /host/proc; mount -t sysfs sysfs /host/sys
-mount -t devtmpfs dev /host/dev; mkdir -p /host/dev/shm
+mount -t devtmpfs dev /host/dev; mkdir -p /host/dev/shm; ln -s /proc/self/fd /host/dev/fd
 mount -t tmpfs tmpfs /host/run; mount -t tmpfs tmpfs /host/dev/shm
 mount -t cgroup2 cgroup2 /host/sys/fs/cgroup
 for c in \$(cat /host/sys/fs/cgroup/cgroup.controllers); do
