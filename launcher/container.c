@@ -410,6 +410,26 @@ static int serve_until(struct container *c, enum channel_kind kind, struct fault
 	}
 }
 
+/*
+ * Interrupted before we were told the first process's pid. Killing the helper
+ * could leave that process behind, known to nobody; so the helper is let run to
+ * its end, which comes soon, for whatever it waits for is now an end of file.
+ */
+static void kill_unknown(struct container *c)
+{
+	struct channel_message m;
+	int fd;
+
+	(void)shutdown(c->spawn.channel, SHUT_WR);
+	while (channel_receive(c->spawn.channel, &m, &fd) > 0) {
+		cleanup_fd_(&fd);
+		if (m.kind != CHANNEL_PID)
+			continue;
+		kill(m.value, SIGKILL);
+		(void)waitpid(m.value, NULL, __WALL);
+	}
+}
+
 static void kill_process(struct container *c)
 {
 	if (c->pidfd >= 0) {
@@ -418,8 +438,8 @@ static void kill_process(struct container *c)
 		(void)waitpid(c->state->pid, NULL, __WALL);
 		close(c->pidfd);
 		c->pidfd = -1;
-	} else if (c->spawn.helper > 0) {
-		kill(c->spawn.helper, SIGKILL);
+	} else if (c->spawn.helper > 0 && c->spawn.channel >= 0) {
+		kill_unknown(c);
 	}
 	spawn_done(&c->spawn);
 	cleanup_fd_(&c->terminal_fd);

@@ -12,7 +12,7 @@ if [ "$DRIVER" = unionfs ]; then
 	touch "$T/base/owned"
 	chown 5:6 "$T/base/owned"
 	eq "$(run -l "$T/base" -u "$T/upper" --userns -- sh -c 'id -u; stat -c %u:%g /owned /bin; touch /made && chown 7:8 /owned
-		sed -n "s/  */ /g;1p" /proc/self/uid_map')" "0
+		tr -s " " </proc/self/uid_map')" "0
 5:6
 0:0
  0 100000 65536" "ids inside"
@@ -25,8 +25,6 @@ has "$(cat "$T/err")" "--rootfs-driver unionfs" "the next step"
 mkdir "$T/shared"
 touch "$T/shared/mine"
 bundle sh -c 'stat -c %u:%g /shared/mine'
-add_mount '{ "destination": "/shared", "type": "bind", "source": "'"$T/shared"'", "options": [ "bind" ],
-	"uidMappings": [ { "containerID": 0, "hostID": 40, "size": 10 } ],
-	"gidMappings": [ { "containerID": 0, "hostID": 50, "size": 10 } ] }'
+add_mount '{ "destination": "/shared", "type": "bind", "source": "'"$T/shared"'", "options": [ "bind" ], "uidMappings": [ { "containerID": 0, "hostID": 40, "size": 10 } ], "gidMappings": [ { "containerID": 0, "hostID": 50, "size": 10 } ] }'
 eq "$(run_bundle)" 40:50 "an id-mapped mount"
 leaves_nothing "at the end"
