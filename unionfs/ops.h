@@ -27,6 +27,7 @@ struct op {
 	const void *data;
 	size_t size;
 	off_t offset, other_offset;
+	bool notifies;			/* it waits for the kernel: not in the pool for copies */
 	int flags;
 	struct attr_change change;
 	struct fuse_file_info fi;

@@ -217,7 +217,7 @@ static void op_lseek(fuse_req_t req, fuse_ino_t ino, off_t off, int whence,
 		     struct fuse_file_info *fi)
 {
 	struct op op = { .id = ino, .offset = off, .flags = whence,
-			 .run = run_lseek };
+			 .notifies = true, .run = run_lseek };
 
 	if (op_begin(&op, req))
 		op_run(&op);

@@ -52,7 +52,7 @@ static void set_pending(struct unionfs *u, fuse_ino_t id, bool pending)
 	inode->flags |= pending ? INODE_LOST : 0;
 }
 
-/* In the pool: a thread that serves requests would wait for its own answers. */
+/* In a thread of its own: one that serves requests would wait for its own answers. */
 static void forget_pages(struct task *task)
 {
 	struct lost *l = (struct lost *)task;
@@ -81,7 +81,7 @@ void ops_pages_lost(struct unionfs *u, struct inode *inode, fuse_ino_t id)
 		return;
 	*l = (struct lost){ .task.run = forget_pages, .u = u, .id = id };
 	set_pending(u, id, true);
-	if (pool_submit(u->pool, &l->task) < 0) {
+	if (pool_submit(u->notifier, &l->task) < 0) {
 		set_pending(u, id, false);
 		free(l);
 	}
