@@ -108,6 +108,8 @@ static int run_write(struct op *op)
 	}
 	if (n < (ssize_t)op->size && op->flags)
 		ops_pages_lost(op->u, op->inode, op->id);
+	else if (inode_has(op->inode, INODE_LOST_TIME))
+		ops_time_found(op->inode);
 	if (n < 0)
 		return reply_result(op->req, n);
 	fuse_reply_write(op->req, n);
