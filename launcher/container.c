@@ -249,17 +249,29 @@ static int set_limits(struct container *c, struct fault *f)
 	return r < 0 ? fault_set(f, r, "cannot join the cgroup '%s'", c->plan->cgroup_path) : 0;
 }
 
+/* A bundle's root belongs to the mapped ids already; layers belong to ours. */
+static bool maps_root(const struct plan *p)
+{
+	return p->ns[NS_USER].how == NS_NEW && p->rootfs.driver != ROOTFS_DIRECTORY;
+}
+
 static int mount_root(struct container *c, struct fault *f)
 {
 	cleanup_free char *mountpoint = NULL;
+	cleanup_fd int userns = -1;
 
+	if (maps_root(c->plan)) {
+		userns = spawn_userns(&c->plan->uids, &c->plan->gids, f);
+		if (userns < 0)
+			return userns;
+	}
 	if (asprintf(&mountpoint, "%s/rootfs", c->dir.path) < 0)
 		return -ENOMEM;
 	if (c->plan->rootfs.driver == ROOTFS_UNIONFS && mkdir(mountpoint, 0700) < 0 &&
 	    errno != EEXIST)
 		return fault_set(f, -errno, "cannot make '%s'", mountpoint);
 	return rootfs_mount(&c->plan->rootfs, c->scratch.upper, c->scratch.work, mountpoint,
-			    c->signals, &c->rootfs, f);
+			    userns, c->signals, &c->rootfs, f);
 }
 
 static void unmount_root(struct container *c)
@@ -290,16 +302,23 @@ static void unregister_view(struct container *c)
 
 static int prepare(struct container *c, struct fault *f)
 {
+	int r;
+
 	c->child.root_fd = take_fd(&c->rootfs.tree_fd);
 	c->child.supervised = c->supervised;
 	c->child.title = c->title;
 	c->child.title_size = c->title_size;
-	if (!c->supervised) {
-		c->child.start_fd = start_socket_listen(c->dir.fd);
-		if (c->child.start_fd < 0)
-			return fault_set(f, c->child.start_fd, "cannot make the start socket");
-	}
-	return prepare_child(&c->child, c->group, c->layout, f);
+	r = c->supervised ? 0 : start_socket_listen(c->dir.fd);
+	if (r < 0)
+		fault_set(f, r, "cannot make the start socket");
+	else if (!c->supervised)
+		c->child.start_fd = r;
+	if (r >= 0)
+		r = prepare_child(&c->child, c->group, c->layout, f);
+	/* The root is in use as long as its tree is held. */
+	if (r < 0)
+		child_done(&c->child);
+	return r;
 }
 
 static void unprepare(struct container *c)
@@ -515,6 +534,7 @@ void container_destroy(struct container *c)
 		if (stage->undo)
 			stage->undo(c);
 	}
+	child_done(&c->child);
 	/* Of a first stage that failed. */
 	state_dir_done(&c->dir);
 	c->state = state_free(c->state);

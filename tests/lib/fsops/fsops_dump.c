@@ -85,12 +85,27 @@ static void dump_link(struct dump *d, const char *name, const struct stat *st)
 		d->seen[d->seen_count++] = (struct seen){ st->st_ino, st->st_dev, strdup(name) };
 }
 
-static bool may_differ(const struct dump *d, const struct stat *st, const char *name)
+/* Moved away and back again: the redirect may stay, or go, as it leads here. */
+static bool leads_home(const char *shown, const char *dir)
+{
+	char value[PATH_MAX];
+	ssize_t n = lgetxattr(dir, "trusted.overlay.redirect", value, sizeof(value) - 1);
+
+	if (n <= 0)
+		return true;
+	value[n] = '\0';
+	return value[0] == '/' && strcmp(value + 1, shown) == 0;
+}
+
+static bool may_differ(const struct dump *d, const char *shown, const char *path,
+		       const struct stat *st, const char *name)
 {
 	size_t i;
 
-	if (S_ISREG(st->st_mode) && !strcmp(name, "trusted.overlay.redirect"))
-		return d->kind == DUMP_UPPER;	/* belongs to a metacopy */
+	/* On a file it belongs to a metacopy. */
+	if (!strcmp(name, "trusted.overlay.redirect"))
+		return d->kind == DUMP_UPPER &&
+		       (S_ISREG(st->st_mode) || leads_home(shown, path));
 	for (i = 0; i < sizeof(free_to_differ) / sizeof(*free_to_differ); i++)
 		if (!strcmp(name, free_to_differ[i]))
 			return d->kind == DUMP_UPPER;
@@ -117,7 +132,8 @@ static void dump_xattr(const struct dump *d, const char *path, const char *name)
 }
 
 /* @path is relative to the current directory: xattrs have no *at() calls. */
-static void dump_xattrs(const struct dump *d, const struct stat *st, const char *path)
+static void dump_xattrs(const struct dump *d, const char *shown, const char *path,
+			const struct stat *st)
 {
 	static char list[XATTR_MAX];
 	ssize_t size = llistxattr(path, list, sizeof(list));
@@ -127,7 +143,7 @@ static void dump_xattrs(const struct dump *d, const struct stat *st, const char 
 	if (size < 0)
 		fprintf(d->out, " listxattr(%s)", strerrorname_np(errno));
 	for (p = list; size > 0 && p < list + size && n < 256; p += strlen(p) + 1)
-		if (!may_differ(d, st, p))
+		if (!may_differ(d, shown, path, st, p))
 			names[n++] = p;
 	qsort(names, n, sizeof(*names), compare_names);
 	for (i = 0; i < n; i++)
@@ -187,7 +203,7 @@ static void dump_object(struct dump *d, const char *shown, const char *path,
 		dump_content(d, path);
 	if (S_ISLNK(st->st_mode))
 		dump_target(d, path);
-	dump_xattrs(d, st, path);
+	dump_xattrs(d, shown, path, st);
 	if (d->kind == DUMP_LAYER)
 		fprintf(d->out, " ctime=%lld.%09ld", (long long)st->st_ctim.tv_sec,
 		       st->st_ctim.tv_nsec);
@@ -206,10 +222,10 @@ static int by_bytes(const struct dirent **a, const struct dirent **b)
 
 static int dump_dir(struct dump *d, const char *shown);
 
-static bool is_marked(const char *dir)
+static bool is_marked(const char *shown, const char *dir)
 {
 	return lgetxattr(dir, "trusted.overlay.opaque", NULL, 0) >= 0 ||
-	       lgetxattr(dir, "trusted.overlay.redirect", NULL, 0) >= 0;
+	       !leads_home(shown, dir);
 }
 
 /* Enters directories one by one: a tree may be deeper than a path can say. */
@@ -244,7 +260,7 @@ static int dump_dir_entry(struct dump *d, const char *shown, const char *name,
 	r = dump_subdir(d, shown, name);
 	fclose(d->out);
 	d->out = out;
-	if (d->kind != DUMP_UPPER || size || is_marked(name))
+	if (d->kind != DUMP_UPPER || size || is_marked(shown, name))
 		dump_object(d, shown, name, st);
 	fwrite(below, 1, size, out);
 	return r;
