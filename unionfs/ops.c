@@ -178,7 +178,7 @@ void op_run(struct op *op)
 	}
 	copy->call.may_wait = true;
 	copy->task.run = run_later;
-	r = pool_submit(op->u->pool, &copy->task);
+	r = pool_submit(op->notifies ? op->u->notifier : op->u->pool, &copy->task);
 	if (r < 0) {
 		fuse_reply_err(op->req, -r);
 		free(copy);

@@ -49,7 +49,9 @@ struct unionfs {
 	struct lock copying;		/* guards INODE_COPYING going away */
 	pthread_cond_t copying_done;
 	bool passes_data;		/* data=passthrough, and granted */
-	struct pool *pool;
+	struct pool *pool;		/* for copies */
+	struct pool *notifier;		/* for what waits until we have answered writes,
+					   which may be queued in the other */
 	struct session *session;	/* lent, once it runs */
 	struct mounted *mounted;	/* main.c's */
 };
