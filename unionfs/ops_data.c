@@ -16,13 +16,15 @@
 static int run_open(struct op *op)
 {
 	struct opened opened;
-	int r = handle_open(op->u, &op->call, op->inode, op->fi.flags, &opened);
+	int r = handle_open(op->u, &op->call, op->inode, op->id, op->fi.flags,
+			    &opened);
 
 	if (r < 0)
 		return reply_result(op->req, r);
 	opened_as(op->u, &opened, &op->fi);
 	if (fuse_reply_open(op->req, &op->fi) == -ENOENT)
-		handle_release(op->u, op->inode, opened.backing_id);
+		handle_release(op->u, op->inode, opened.backing_id,
+			       op->fi.flags);
 	return 0;
 }
 
@@ -34,10 +36,15 @@ static void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	 * With data=cached the kernel opens and closes by itself: requests name the
 	 * inode, and that is all.
 	 */
-	if (!op_union(req)->passes_data)
+	if (!op_union(req)->passes_data) {
 		fuse_reply_err(req, ENOSYS);
-	else if (op_begin(&op, req))
-		op_run(&op);
+		return;
+	}
+	if (!op_begin(&op, req))
+		return;
+	if (fi->flags & O_TRUNC)
+		op.call.is_privileged = call_has_capability(&op.call, CAP_FSETID);
+	op_run(&op);
 }
 
 static void op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
@@ -46,7 +53,7 @@ static void op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi
 	struct inode *inode = inode_by_node_id(&u->inodes, ino);
 
 	if (u->passes_data && inode)
-		handle_release(u, inode, fi->fh);
+		handle_release(u, inode, fi->fh, fi->flags);
 	fuse_reply_err(req, 0);
 }
 
@@ -187,7 +194,8 @@ static int fetch_dirty_pages(struct op *op)
 {
 	int r;
 
-	if (op->inode->layer != LAYER_TOP || !op->u->options->writeback)
+	if (op->inode->layer != LAYER_TOP || !op->u->options->writeback ||
+	    handle_is_passed(op->inode))
 		return 0;
 	if (!op->call.may_wait)
 		return -EINPROGRESS;
