@@ -5,10 +5,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
+#include <stdio.h>
 #include <sys/stat.h>
 
 #include "common/session.h"
 #include "unionfs/attr.h"
+#include "unionfs/call.h"
 #include "unionfs/data.h"
 #include "unionfs/union.h"
 #include "unionfs/up.h"
@@ -24,8 +27,7 @@ static bool can_be_mapped_for_writing(int flags)
 	return (flags & O_ACCMODE) == O_RDWR;
 }
 
-/* Attributes as they were are not to be relied upon. */
-static void ask_anew(struct unionfs *u, uint64_t id)
+void handle_ask_anew(struct unionfs *u, uint64_t id)
 {
 	/* Not there: then the kernel has forgotten it already. */
 	(void)fuse_lowlevel_notify_inval_inode(session_fuse(u->session), id, -1,
@@ -71,11 +73,33 @@ static bool can_pass(const struct unionfs *u, const struct backing *b)
 	return b->is_writable ? !has_set_id(b->fd) : u->passes_lower;
 }
 
-/* Have the inode's file passed, if it can be: then it has a backing id. */
-static void begin_passing(struct unionfs *u, const struct call *call,
-			  struct inode *inode) REQUIRES(inode->lock)
+static bool belongs_to_root(pid_t pid)
 {
-	bool as_root = call->uid == 0;
+	struct stat st;
+	char path[32];
+
+	snprintf(path, sizeof(path), "/proc/%d", (int)pid);
+	return pid && stat(path, &st) == 0 && st.st_uid == 0;
+}
+
+/*
+ * Whether who opens may write and leave set-id bits. Exact for writers; for readers a
+ * guess at what writers may come. Of a new file it is the one who makes it, and only
+ * for creating does the kernel say who asks.
+ */
+static bool keeps_set_id(const struct call *call, int flags)
+{
+	if (flags & O_CREAT)
+		return call->uid == 0;
+	if (is_for_writing(flags))
+		return call_has_capability(call, CAP_FSETID);
+	return belongs_to_root(call->pid);
+}
+
+/* Have the inode's file passed, if it can be: then it has a backing id. */
+static void begin_passing(struct unionfs *u, struct inode *inode, bool as_root)
+	REQUIRES(inode->lock)
+{
 	struct backing *b;
 	int32_t id = 0;
 
@@ -123,17 +147,17 @@ int handle_leave_lower(struct unionfs *u, struct inode *inode)
 	r = leave_lower_locked(u, inode);
 	lock_drop(&inode->lock);
 	if (r > 0)
-		ask_anew(u, id);
+		handle_ask_anew(u, id);
 	return r;
 }
 
-static int open_locked(struct unionfs *u, const struct call *call,
-		       struct inode *inode, uint64_t id, int flags,
-		       struct opened *ret) REQUIRES(inode->lock)
+static int open_locked(struct unionfs *u, struct inode *inode, uint64_t id,
+		       int flags, bool as_root, struct opened *ret)
+	REQUIRES(inode->lock)
 {
 	if (id != inode_node_id(inode))
 		return -ESTALE;
-	begin_passing(u, call, inode);
+	begin_passing(u, inode, as_root);
 	*ret = (struct opened){ .backing_id = inode->backing_id,
 				.keeps_pages = inode->layer != LAYER_TOP ||
 					       inode->cached_opens > 0 };
@@ -144,7 +168,7 @@ static int open_locked(struct unionfs *u, const struct call *call,
 	inode->passed_opens++;
 	/* The id's rights are not this one's: then it is we who write. */
 	ret->is_direct = is_for_writing(flags) &&
-			 inode->passes_as_root != (call->uid == 0);
+			 inode->passes_as_root != as_root;
 	if (can_be_mapped_for_writing(flags))
 		inode->mappers++;
 	return 0;
@@ -159,7 +183,7 @@ static bool holds_its_data(struct inode *inode)
 int handle_open(struct unionfs *u, const struct call *call, struct inode *inode,
 		uint64_t id, int flags, struct opened *ret)
 {
-	bool was_ready = holds_its_data(inode);
+	bool was_ready = holds_its_data(inode), as_root;
 	int r;
 
 	/* To be seen again below, but before anything is changed. */
@@ -173,14 +197,15 @@ int handle_open(struct unionfs *u, const struct call *call, struct inode *inode,
 		if (r != 0)
 			return r < 0 ? r : -ESTALE;
 	}
+	as_root = keeps_set_id(call, flags);
 	lock_take(&inode->lock);
-	r = open_locked(u, call, inode, id, flags, ret);
+	r = open_locked(u, inode, id, flags, as_root, ret);
 	lock_drop(&inode->lock);
 	if (r < 0)
 		return r;
 	if (!(flags & O_CREAT) && is_for_writing(flags) &&
-	    (!was_ready || can_be_mapped_for_writing(flags)))
-		ask_anew(u, id);
+	    (!was_ready || can_be_mapped_for_writing(flags) || (flags & O_TRUNC)))
+		handle_ask_anew(u, id);
 	return 0;
 }
 
@@ -210,7 +235,7 @@ void handle_changed(struct unionfs *u, struct inode *inode, uint64_t id)
 
 	for (uint32_t n = 0; n <= inode->older_ids; n++, now -= UINT64_C(1) << 32) {
 		if (now != id)
-			ask_anew(u, now);
+			handle_ask_anew(u, now);
 	}
 }
 

@@ -52,6 +52,9 @@ void handle_release(struct unionfs *u, struct inode *inode, int32_t backing_id,
 int handle_leave_lower(struct unionfs *u, struct inode *inode)
 	EXCLUDES(inode->lock);
 
+/** handle_ask_anew() - what the kernel knows of its attributes by this id has changed */
+void handle_ask_anew(struct unionfs *u, uint64_t id);
+
 /** handle_changed() - by its other node ids the inode must be asked for anew */
 void handle_changed(struct unionfs *u, struct inode *inode, uint64_t id);
 

@@ -57,7 +57,7 @@ struct inode {
 	uint32_t refs;
 	uint32_t real_next, origin_next;
 	uint32_t cached_opens, passed_opens; /* see handle.h; under .lock */
-	int32_t backing_id;	/* while passed_opens > 0, else 0 */
+	_Atomic int32_t backing_id; /* while passed_opens > 0, else 0 */
 	bool passes_below;	/* its file is not, or may not stay, what is written */
 	bool passes_as_root;	/* writes keep set-id bits */
 	_Atomic uint32_t mappers; /* opens through which maps can be written unseen */

@@ -35,9 +35,12 @@ int reply_result(fuse_req_t req, int r)
 
 /* What changes without the kernel that asks getting to know may not be remembered. */
 static double attr_timeout(const struct unionfs *u, const struct inode *inode,
-			   fuse_ino_t id)
+			   fuse_ino_t id, const struct stat *st)
 {
 	if (id != inode_node_id(inode) || inode->mappers > 0)
+		return 0;
+	/* The next write takes them away, and the kernel may make it by itself. */
+	if ((st->st_mode & (S_ISUID | S_ISGID)) && inode->backing_id)
 		return 0;
 	return u->options->timeout_seconds;
 }
@@ -49,7 +52,7 @@ struct fuse_entry_param entry_param(struct unionfs *u, const struct inode *inode
 		.ino = inode_node_id(inode),
 		.generation = inode->generation,
 		.attr = *st,
-		.attr_timeout = attr_timeout(u, inode, inode_node_id(inode)),
+		.attr_timeout = attr_timeout(u, inode, inode_node_id(inode), st),
 		.entry_timeout = u->options->timeout_seconds,
 	};
 }
@@ -73,7 +76,7 @@ int reply_attr(struct unionfs *u, fuse_req_t req, int r, const struct inode *ino
 {
 	if (r < 0)
 		return reply_result(req, r);
-	fuse_reply_attr(req, st, attr_timeout(u, inode, id));
+	fuse_reply_attr(req, st, attr_timeout(u, inode, id, st));
 	return 0;
 }
 

@@ -99,6 +99,16 @@ static ssize_t write_all(int fd, const char *data, size_t size, off_t off)
 	return done;
 }
 
+/* The kernel, which runs programs by the mode it knows, must not go on with the old. */
+static int drop_privileges(struct op *op, fuse_ino_t id, int fd)
+{
+	int r = attr_drop_privileges(op->u, &op->call, fd);
+
+	if (r > 0)
+		handle_ask_anew(op->u, id);
+	return r < 0 ? r : 0;
+}
+
 static int run_write(struct op *op)
 {
 	struct backing *b;
@@ -109,7 +119,7 @@ static int run_write(struct op *op)
 		return n;
 	if (n >= 0) {
 		n = write_all(b->fd, op->data, op->size, op->offset);
-		r = n < 0 ? 0 : attr_drop_privileges(op->u, &op->call, b->fd);
+		r = n < 0 ? 0 : drop_privileges(op, op->id, b->fd);
 		n = r < 0 ? r : n;
 		data_put(&op->u->data, b);
 	}
@@ -168,7 +178,7 @@ static int run_fallocate(struct op *op)
 		return reply_result(op->req, r);
 	r = neg_errno(fallocate(b->fd, op->flags, op->offset, op->size));
 	if (r >= 0)
-		r = attr_drop_privileges(op->u, &op->call, b->fd);
+		r = drop_privileges(op, op->id, b->fd);
 	data_put(&op->u->data, b);
 	return reply_result(op->req, r);
 }
@@ -246,7 +256,7 @@ static int run_copy(struct op *op)
 		data_put(&op->u->data, from);
 	}
 	if (n >= 0) {
-		int r = attr_drop_privileges(op->u, &op->call, to->fd);
+		int r = drop_privileges(op, op->other_id, to->fd);
 
 		n = r < 0 ? r : n;
 	}
