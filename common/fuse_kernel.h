@@ -113,5 +113,4 @@ struct fusek_backing_map {
 };
 
 #define FUSEK_IOC_BACKING_OPEN	_IOW(229, 1, struct fusek_backing_map)
-#define FUSEK_IOC_BACKING_CLOSE	_IOW(229, 2, uint32_t)
 #define FUSEK_IOC_BACKING_CLOSE _IOW(229, 2, uint32_t)

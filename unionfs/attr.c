@@ -208,7 +208,8 @@ int attr_drop_privileges(struct unionfs *u, const struct call *call, int fd)
 		keep &= ~S_ISGID;
 	if (keep == 07777)
 		return 0;
-	return layer_chmod(upper, fd, "", stx.stx_mode & keep);
+	r = layer_chmod(upper, fd, "", stx.stx_mode & keep);
+	return r < 0 ? r : 1;
 }
 
 static int set_size(struct unionfs *u, const struct call *call,

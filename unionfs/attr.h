@@ -34,7 +34,8 @@ int attr_set(struct unionfs *u, const struct call *call, struct inode *inode,
 	     const struct attr_change *change, struct stat *ret)
 	EXCLUDES(inode->lock);
 
-/** attr_drop_privileges() - a write takes suid and sgid away; 0 or -errno */
+/** attr_drop_privileges() - a write takes suid and sgid away; 1 if there were any, 0,
+ *	or -errno */
 int attr_drop_privileges(struct unionfs *u, const struct call *call, int fd);
 
 /** attr_get_flags() - FS_*_FL flags as chattr(1) sees them; 0 or -errno */

@@ -93,9 +93,17 @@ struct inode *inode_by_node_id(struct inode_table *t, uint64_t id)
 		return NULL;
 
 	inode = inode_at(t, slot);
-	if (inode->type == DT_UNKNOWN || inode->generation != id >> 32)
+	if (inode->type == DT_UNKNOWN ||
+	    inode->generation - (uint32_t)(id >> 32) > inode->older_ids)
 		return NULL;
 	return inode;
+}
+
+void inode_renew(struct inode_table *t, struct inode *inode)
+{
+	(void)t;
+	inode->older_ids++;
+	inode->generation++;
 }
 
 /* Finalizer of murmur3: inode numbers come in runs, buckets must not. */
@@ -252,6 +260,9 @@ struct inode *inode_new(struct inode_table *t, uint8_t type)
 	inode->backing = NULL;
 	inode->cached_opens = inode->passed_opens = 0;
 	inode->backing_id = 0;
+	inode->passes_below = inode->passes_as_root = false;
+	inode->mappers = 0;
+	inode->older_ids = 0;
 	if (++t->live_count > t->head_mask)
 		heads_grow(t);
 	return inode;

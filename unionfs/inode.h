@@ -52,11 +52,16 @@ struct inode {
 	uint16_t layer;		/* that provides the attributes; under .lock */
 	uint8_t type;		/* DT_*; DT_UNKNOWN marks a free slot */
 	_Atomic uint8_t flags;	/* enum inode_flag; changed under .lock */
-	uint32_t slot, generation;
+	uint32_t slot;
+	_Atomic uint32_t generation;
+	uint32_t older_ids;	/* so many generations before mean this inode too */
 	uint32_t refs;
 	uint32_t real_next, origin_next;
 	uint32_t cached_opens, passed_opens; /* see handle.h; under .lock */
-	int32_t backing_id;	/* while passed_opens > 0, else 0 */
+	_Atomic int32_t backing_id; /* while passed_opens > 0, else 0 */
+	bool passes_below;	/* its file is not, or may not stay, what is written */
+	bool passes_as_root;	/* writes keep set-id bits */
+	_Atomic uint32_t mappers; /* opens through which maps can be written unseen */
 	int fd;			/* owned; holds an upper object without a name; else -1 */
 	struct name *names;
 	struct dir *dir;	/* of a directory */
@@ -109,6 +114,13 @@ static inline uint64_t inode_node_id(const struct inode *inode)
 {
 	return (uint64_t)inode->generation << 32 | (inode->slot + 1);
 }
+
+/**
+ * inode_renew() - give it another node id; those before go on meaning it
+ *
+ * For the kernel it is another inode then, with pages and open files of its own.
+ */
+void inode_renew(struct inode_table *t, struct inode *inode) REQUIRES(t->lock);
 
 /** inode_at() - by slot; the slot must be in use */
 struct inode *inode_at(struct inode_table *t, uint32_t slot);

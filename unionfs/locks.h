@@ -8,7 +8,8 @@
  *	inode.lock		a directory before what is in it, directories before
  *				others, then by node id
  *	inode_table.lock	which inodes exist, their names, parts of directories
- *	fdcache.lock, data.lock, merge_cache.lock, unionfs.copying, pool's
+ *	fdcache.lock, data.lock, merge_cache.lock, unionfs.copying, pool's,
+ *	passthrough.lock
  *				leaves: nothing else is taken while one is held
  *
  * "A directory before what is in it" needs no search: who holds a directory's

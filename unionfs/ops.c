@@ -33,6 +33,18 @@ int reply_result(fuse_req_t req, int r)
 	return 0;
 }
 
+/* What changes without the kernel that asks getting to know may not be remembered. */
+static double attr_timeout(const struct unionfs *u, const struct inode *inode,
+			   fuse_ino_t id, const struct stat *st)
+{
+	if (id != inode_node_id(inode) || inode->mappers > 0)
+		return 0;
+	/* The next write takes them away, and the kernel may make it by itself. */
+	if ((st->st_mode & (S_ISUID | S_ISGID)) && inode->backing_id)
+		return 0;
+	return u->options->timeout_seconds;
+}
+
 struct fuse_entry_param entry_param(struct unionfs *u, const struct inode *inode,
 				    const struct stat *st)
 {
@@ -40,7 +52,7 @@ struct fuse_entry_param entry_param(struct unionfs *u, const struct inode *inode
 		.ino = inode_node_id(inode),
 		.generation = inode->generation,
 		.attr = *st,
-		.attr_timeout = u->options->timeout_seconds,
+		.attr_timeout = attr_timeout(u, inode, inode_node_id(inode), st),
 		.entry_timeout = u->options->timeout_seconds,
 	};
 }
@@ -59,11 +71,12 @@ int reply_entry(struct unionfs *u, fuse_req_t req, int r, struct inode *inode,
 	return 0;
 }
 
-int reply_attr(struct unionfs *u, fuse_req_t req, int r, const struct stat *st)
+int reply_attr(struct unionfs *u, fuse_req_t req, int r, const struct inode *inode,
+	       fuse_ino_t id, const struct stat *st)
 {
 	if (r < 0)
 		return reply_result(req, r);
-	fuse_reply_attr(req, st, u->options->timeout_seconds);
+	fuse_reply_attr(req, st, attr_timeout(u, inode, id, st));
 	return 0;
 }
 
@@ -75,6 +88,7 @@ void opened_as(struct unionfs *u, const struct opened *o, struct fuse_file_info 
 	 */
 	fi->fh = o ? o->backing_id : 0;
 	fi->keep_cache = !o || (!o->backing_id && o->keeps_pages);
+	fi->direct_io = o && o->is_direct;
 	fi->noflush = 1;
 	if (o && o->backing_id)
 		session_extend_open(u->session, FUSEK_FOPEN_PASSTHROUGH,

@@ -54,8 +54,9 @@ int reply_result(fuse_req_t req, int r);
 int reply_entry(struct unionfs *u, fuse_req_t req, int r, struct inode *inode,
 		const struct stat *st);
 
-/** reply_attr() - attributes, or an error */
-int reply_attr(struct unionfs *u, fuse_req_t req, int r, const struct stat *st);
+/** reply_attr() - attributes, or an error; @id is the one that was asked by */
+int reply_attr(struct unionfs *u, fuse_req_t req, int r, const struct inode *inode,
+	       fuse_ino_t id, const struct stat *st);
 
 /** entry_param() - the same answer, to be put into something else */
 struct fuse_entry_param entry_param(struct unionfs *u, const struct inode *inode,

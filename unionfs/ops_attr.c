@@ -17,7 +17,7 @@ static void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi
 	struct stat st;
 
 	if (inode)
-		reply_attr(u, req, attr_get(u, inode, &st), &st);
+		reply_attr(u, req, attr_get(u, inode, &st), inode, ino, &st);
 }
 
 static int run_setattr(struct op *op)
@@ -25,7 +25,11 @@ static int run_setattr(struct op *op)
 	struct stat st;
 	int r = attr_set(op->u, &op->call, op->inode, &op->change, &st);
 
-	return reply_attr(op->u, op->req, r, &st);
+	if (r == 0 && op->change.set & FUSE_SET_ATTR_SIZE)
+		r = handle_leave_lower(op->u, op->inode);
+	if (r >= 0)
+		handle_changed(op->u, op->inode, op->id);
+	return reply_attr(op->u, op->req, r, op->inode, op->id, &st);
 }
 
 static void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr,
@@ -100,9 +104,12 @@ static void op_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
 
 static int run_setxattr(struct op *op)
 {
-	return reply_result(op->req,
-			    xattr_set(op->u, &op->call, op->inode, op->name,
-				      op->data, op->size, op->flags));
+	int r = xattr_set(op->u, &op->call, op->inode, op->name, op->data,
+			  op->size, op->flags);
+
+	if (r == 0)
+		handle_changed(op->u, op->inode, op->id);
+	return reply_result(op->req, r);
 }
 
 static void op_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name,
@@ -142,6 +149,7 @@ static int run_ioctl(struct op *op)
 	r = attr_set_flags(op->u, &op->call, op->inode, flags);
 	if (r < 0)
 		return reply_result(op->req, r);
+	handle_changed(op->u, op->inode, op->id);
 	fuse_reply_ioctl(op->req, 0, NULL, 0);
 	return 0;
 }

@@ -71,7 +71,8 @@ static void op_create(fuse_req_t req, fuse_ino_t parent, const char *name,
 		return;
 	}
 	if (op.u->passes_data)
-		r = handle_open(op.u, &op.call, inode, O_RDWR, &opened);
+		r = handle_open(op.u, &op.call, inode, inode_node_id(inode),
+				(fi->flags & ~O_TRUNC) | O_CREAT, &opened);
 	if (r < 0) {
 		inode_forget(&op.u->inodes, inode_node_id(inode), 1);
 		reply_result(req, r);
@@ -82,7 +83,7 @@ static void op_create(fuse_req_t req, fuse_ino_t parent, const char *name,
 	if (fuse_reply_create(req, &e, fi) != -ENOENT)
 		return;
 	if (op.u->passes_data)
-		handle_release(op.u, inode, opened.backing_id);
+		handle_release(op.u, inode, opened.backing_id, fi->flags);
 	inode_forget(&op.u->inodes, e.ino, 1);
 }
 

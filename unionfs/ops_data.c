@@ -16,13 +16,15 @@
 static int run_open(struct op *op)
 {
 	struct opened opened;
-	int r = handle_open(op->u, &op->call, op->inode, op->fi.flags, &opened);
+	int r = handle_open(op->u, &op->call, op->inode, op->id, op->fi.flags,
+			    &opened);
 
 	if (r < 0)
 		return reply_result(op->req, r);
 	opened_as(op->u, &opened, &op->fi);
 	if (fuse_reply_open(op->req, &op->fi) == -ENOENT)
-		handle_release(op->u, op->inode, opened.backing_id);
+		handle_release(op->u, op->inode, opened.backing_id,
+			       op->fi.flags);
 	return 0;
 }
 
@@ -34,10 +36,15 @@ static void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	 * With data=cached the kernel opens and closes by itself: requests name the
 	 * inode, and that is all.
 	 */
-	if (!op_union(req)->passes_data)
+	if (!op_union(req)->passes_data) {
 		fuse_reply_err(req, ENOSYS);
-	else if (op_begin(&op, req))
-		op_run(&op);
+		return;
+	}
+	if (!op_begin(&op, req))
+		return;
+	if (fi->flags & O_TRUNC)
+		op.call.is_privileged = call_has_capability(&op.call, CAP_FSETID);
+	op_run(&op);
 }
 
 static void op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
@@ -46,7 +53,7 @@ static void op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi
 	struct inode *inode = inode_by_node_id(&u->inodes, ino);
 
 	if (u->passes_data && inode)
-		handle_release(u, inode, fi->fh);
+		handle_release(u, inode, fi->fh, fi->flags);
 	fuse_reply_err(req, 0);
 }
 
@@ -92,6 +99,16 @@ static ssize_t write_all(int fd, const char *data, size_t size, off_t off)
 	return done;
 }
 
+/* The kernel, which runs programs by the mode it knows, must not go on with the old. */
+static int drop_privileges(struct op *op, fuse_ino_t id, int fd)
+{
+	int r = attr_drop_privileges(op->u, &op->call, fd);
+
+	if (r > 0)
+		handle_ask_anew(op->u, id);
+	return r < 0 ? r : 0;
+}
+
 static int run_write(struct op *op)
 {
 	struct backing *b;
@@ -102,7 +119,7 @@ static int run_write(struct op *op)
 		return n;
 	if (n >= 0) {
 		n = write_all(b->fd, op->data, op->size, op->offset);
-		r = n < 0 ? 0 : attr_drop_privileges(op->u, &op->call, b->fd);
+		r = n < 0 ? 0 : drop_privileges(op, op->id, b->fd);
 		n = r < 0 ? r : n;
 		data_put(&op->u->data, b);
 	}
@@ -163,7 +180,7 @@ static int run_fallocate(struct op *op)
 		return reply_result(op->req, r);
 	r = neg_errno(fallocate(b->fd, op->flags, op->offset, op->size));
 	if (r >= 0)
-		r = attr_drop_privileges(op->u, &op->call, b->fd);
+		r = drop_privileges(op, op->id, b->fd);
 	data_put(&op->u->data, b);
 	return reply_result(op->req, r);
 }
@@ -189,7 +206,8 @@ static int fetch_dirty_pages(struct op *op)
 {
 	int r;
 
-	if (op->inode->layer != LAYER_TOP || !op->u->options->writeback)
+	if (op->inode->layer != LAYER_TOP || !op->u->options->writeback ||
+	    handle_is_passed(op->inode))
 		return 0;
 	if (!op->call.may_wait)
 		return -EINPROGRESS;
@@ -240,7 +258,7 @@ static int run_copy(struct op *op)
 		data_put(&op->u->data, from);
 	}
 	if (n >= 0) {
-		int r = attr_drop_privileges(op->u, &op->call, to->fd);
+		int r = drop_privileges(op, op->other_id, to->fd);
 
 		n = r < 0 ? r : n;
 	}

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <sys/statvfs.h>
 
+#include "common/log.h"
 #include "unionfs/ops.h"
 
 /* Backing files are on plain filesystems, and we may be a layer of something else. */
@@ -33,8 +34,16 @@ static bool wants_passthrough(struct unionfs *u)
 	if (u->options->data != DATA_PASSTHROUGH &&
 	    u->options->data != DATA_PASSTHROUGH_ALL)
 		return false;
-	if (!session_want(u->session, SESSION_PASSTHROUGH))
+	if (!passthrough_is_possible(u) ||
+	    !session_want(u->session, SESSION_PASSTHROUGH)) {
+		if (session_generation(u->session) == 0)
+			log_warn("data=%s: %s\nFile data is cached instead.",
+				 u->options->data == DATA_PASSTHROUGH ? "passthrough" : "all",
+				 passthrough_is_possible(u) ?
+					 "this kernel has no passthrough" :
+					 passthrough_needs(u));
 		return false;
+	}
 	session_set_stack_depth(u->session, STACK_DEPTH);
 	return true;
 }
@@ -44,6 +53,8 @@ void ops_negotiate(void *userdata, struct fuse_conn_info *conn)
 	struct unionfs *u = userdata;
 
 	u->passes_data = wants_passthrough(u);
+	u->passes_lower = u->options->data == DATA_PASSTHROUGH_ALL ||
+			  union_is_read_only(u);
 	/* Where OPEN does not reach us, open(O_TRUNC) must as a SETATTR. */
 	want(conn, FUSE_CAP_ATOMIC_O_TRUNC, u->passes_data);
 	/* The union's files change through this kernel only. */

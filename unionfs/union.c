@@ -166,6 +166,7 @@ int union_open(const struct options *options, struct unionfs **ret_union,
 	lock_init(&u->dev_lock);
 	lock_init(&u->rename);
 	lock_init(&u->copying);
+	passthrough_init(&u->passthrough);
 	pthread_cond_init(&u->copying_done, NULL);
 	if (getrandom(&key, sizeof(key), 0) != sizeof(key))
 		key = (struct hash_key){ { 1, 2 } };
@@ -207,6 +208,7 @@ struct unionfs *union_close(struct unionfs *u)
 	layers_close(&u->opened);
 	free(u->layers);
 	pthread_cond_destroy(&u->copying_done);
+	passthrough_done(&u->passthrough);
 	lock_done(&u->copying);
 	lock_done(&u->rename);
 	lock_done(&u->dev_lock);

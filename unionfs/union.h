@@ -17,6 +17,7 @@
 #include "unionfs/layers.h"
 #include "unionfs/merge.h"
 #include "unionfs/overlay_xattr.h"
+#include "unionfs/passthrough.h"
 #include "unionfs/pool.h"
 #include "unionfs/workdir.h"
 
@@ -48,7 +49,9 @@ struct unionfs {
 
 	struct lock copying;		/* guards INODE_COPYING going away */
 	pthread_cond_t copying_done;
-	bool passes_data;		/* data=passthrough, and granted */
+	bool passes_data;		/* data=passthrough or all, and granted */
+	bool passes_lower;		/* data=all, or nothing is ever written */
+	struct passthrough passthrough;
 	struct pool *pool;		/* for copies */
 	struct pool *notifier;		/* for what waits until we have answered writes,
 					   which may be queued in the other */

@@ -2,7 +2,7 @@
 /*
  * tests/lib/coherence - every byte read is the byte last written
  *
- *	coherence [-k] FILE MODEL THREADS ROUNDS SEED
+ *	coherence [-k|-l] FILE MODEL THREADS ROUNDS SEED
  *
  * FILE comes from a lower layer. Descriptors and maps of it are opened for
  * reading first; then THREADS threads read, write, map, evict pages and open it
@@ -13,7 +13,8 @@
  * in the end is written to MODEL.
  *
  * With -k maps made before the copy-up are left out: kernel overlay, which
- * documents that they go stale, passes then.
+ * documents that they go stale, passes then. With -l descriptors of that age are
+ * left out as well, for they go on reading the lower file with data=all.
  */
 #include "config.h"
 
@@ -40,7 +41,7 @@ struct state {
 	const char *path;
 	size_t pages;
 	long rounds;
-	bool skip_old_map;
+	bool skip_old_map, skip_old_fd;
 	int old_fd;		/* opened before anything was written */
 	const char *old_map;
 	pthread_mutex_t page_lock[MAX_PAGES];
@@ -94,7 +95,9 @@ static void read_through(const struct state *s, int fd, size_t page, const char 
 
 static void read_old(struct worker *w, size_t page)
 {
-	read_through(w->s, w->s->old_fd, page, "through a descriptor older than the copy-up");
+	if (!w->s->skip_old_fd)
+		read_through(w->s, w->s->old_fd, page,
+			     "through a descriptor older than the copy-up");
 }
 
 static void read_old_map(struct worker *w, size_t page)
@@ -269,12 +272,14 @@ int main(int argc, char *argv[])
 	static struct worker workers[MAX_THREADS];
 	static struct state s;
 	long threads, i;
+	int option;
 
-	if (getopt(argc, argv, "k") == 'k')
-		s.skip_old_map = true;
+	option = getopt(argc, argv, "kl");
+	s.skip_old_map = option == 'k' || option == 'l';
+	s.skip_old_fd = option == 'l';
 	argv += optind;
 	if (argc - optind != 5 || (threads = atol(argv[2])) < 1 || threads > MAX_THREADS) {
-		fprintf(stderr, "usage: coherence [-k] FILE MODEL THREADS ROUNDS SEED\n");
+		fprintf(stderr, "usage: coherence [-k|-l] FILE MODEL THREADS ROUNDS SEED\n");
 		return 2;
 	}
 	s.path = argv[0];

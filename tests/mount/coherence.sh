@@ -71,4 +71,5 @@ try "as is" ""
 for data in cached passthrough; do
 	[ -n "${COHERENCE:-}" ] || try "data=$data" "data=$data"
 done
+COHERENCE=-l try "data=all" "data=all"
 diff -r "$T/lower" "$T/lower.before" || fail "a lower file has changed"
