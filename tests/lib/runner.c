@@ -40,8 +40,9 @@
 #define STATUS_SKIPPED	  77
 #define STATUS_BROKEN	  99
 #define FUSECTL		  "/sys/fs/fuse/connections"
-#define TRACEFS "/sys/kernel/tracing"
+#define TRACEFS		  "/sys/kernel/tracing"
 #define FUSECTL_MAGIC	  0x65735543
+#define TRACEFS_MAGIC	  0x74726163
 
 struct run {
 	char **argv;		/* the script and its arguments */
