@@ -1,15 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * How it works. /proc/self/mountinfo says where each cgroup filesystem is
- * mounted and which part of its hierarchy the mount shows; cgroup.controllers
- * at the root of the v2 tree says what that tree serves. The first row that
- * serves a controller wins, v1 before v2, since the kernel never lets both.
- *
- * libcgroup's discovery was tried and not taken: it keeps one global table per
- * process that cannot be pointed at another root (tests run on recorded hosts),
- * it does not tell which part of a hierarchy a mount shows, so paths of a
- * daemon inside a container cannot be translated, and it reads /proc/mounts,
- * where a mount hidden under another looks like a usable one.
+ * How it works. libcgroup says which controllers are mounted where. What it
+ * cannot say comes from /proc/self/mountinfo: which part of a hierarchy a mount
+ * shows (a daemon in a container has to translate paths), the v2 tree where it
+ * serves no controller, and mounts that others hide. cgroup.controllers at the
+ * root of the v2 tree says what that tree serves besides. A recorded host, in
+ * tests, has only these files. v1 is taken before v2: the kernel never lets both
+ * serve a controller.
  */
 #include "config.h"
 #include "common/cgroup.h"
@@ -23,12 +20,14 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "common/cgroup_discover.h"
 #include "common/cleanup.h"
 #include "common/errors.h"
 
 struct hierarchy {
 	enum cgroup_version version;
 	int fd;			/* owned, O_PATH, where it is mounted */
+	char *mountpoint;	/* owned */
 	char *shown;		/* owned: the part of the hierarchy that the mount shows */
 	char *options;		/* owned, v1: controllers are among these words */
 };
@@ -162,6 +161,7 @@ static int open_mountpoint(const struct cgroup_layout *layout,
 static void hierarchy_done(struct hierarchy *h)
 {
 	cleanup_fd_(&h->fd);
+	free(h->mountpoint);
 	free(h->shown);
 	free(h->options);
 }
@@ -182,9 +182,10 @@ static int add_hierarchy(struct cgroup_layout *layout, const struct mount_row *r
 	list = realloc(layout->list, (layout->count + 1) * sizeof(*list));
 	if (list)
 		layout->list = list;
+	h.mountpoint = strdup(row->mountpoint);
 	h.shown = strdup(row->shown);
 	h.options = strdup(row->options);
-	if (!list || !h.shown || !h.options) {
+	if (!list || !h.mountpoint || !h.shown || !h.options) {
 		hierarchy_done(&h);
 		return -ENOMEM;
 	}
@@ -224,6 +225,20 @@ static bool shows_more(const struct cgroup_layout *layout, int now, size_t candi
 {
 	return now < 0 || (strcmp(layout->list[now].shown, "/") != 0 &&
 			   strcmp(layout->list[candidate].shown, "/") == 0);
+}
+
+static void take_found(void *arg, const char *controller, const char *mountpoint)
+{
+	struct cgroup_layout *layout = arg;
+
+	for (int c = 0; c < CGROUP_CONTROLLER_COUNT; c++) {
+		if (strcmp(controller, controllers[c].v1) != 0 &&
+		    strcmp(controller, controllers[c].v2) != 0)
+			continue;
+		for (size_t i = 0; i < layout->count; i++)
+			if (strcmp(layout->list[i].mountpoint, mountpoint) == 0)
+				layout->serves[c] = (int)i;
+	}
 }
 
 static void choose_v1(struct cgroup_layout *layout)
@@ -278,6 +293,8 @@ int cgroup_layout_open(const char *proc_root, struct cgroup_layout **ret_layout)
 
 	layout->root = strdup(proc_root ? proc_root : "");
 	r = layout->root ? read_mounts(layout) : -ENOMEM;
+	if (r >= 0 && !proc_root)
+		r = cgroup_discover(take_found, layout);
 	if (r >= 0) {
 		choose_v1(layout);
 		r = choose_v2(layout);

@@ -41,7 +41,10 @@ struct cgroup_layout;
  *		of a fixture tree in tests; NULL is the real one
  * @ret_layout:	give back with cgroup_layout_close()
  *
- * Return: 0; -ENOENT if no cgroup filesystem is mounted; -ENOMEM; any open(2) error.
+ * To be called before there are threads, see cgroup_discover().
+ *
+ * Return: 0; -ENOENT if no cgroup filesystem is mounted; -EIO if what is mounted
+ * cannot be read; -ENOMEM; any open(2) error.
  */
 int cgroup_layout_open(const char *proc_root, struct cgroup_layout **ret_layout);
 

@@ -9,7 +9,7 @@
  * descriptors, and so are the files that a child needs to join: joining is on
  * the start path of every container, and a child that writes "0" to a v1
  * `tasks` file moves itself without the system-wide lock that moving another
- * process takes. libcgroup can do neither, so it serves the layout only.
+ * process takes. libcgroup can do neither, so it is asked for the layout only.
  */
 #pragma once
 
