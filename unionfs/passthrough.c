@@ -5,11 +5,13 @@
 
 #include <errno.h>
 #include <linux/capability.h>
+#include <linux/magic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "common/errors.h"
@@ -95,6 +97,19 @@ static void warn_once(struct unionfs *u, int error)
 		log_warn("the kernel cannot pass a layer's file through: %s\nSuch files are read and written by the daemon.",
 			 why);
 	p->has_warned = true;
+}
+
+void passthrough_check_layers(struct unionfs *u)
+{
+	for (unsigned i = u->work ? LAYER_TOP : 1; i < u->layer_count; i++) {
+		struct statfs fs;
+
+		if (i > LAYER_TOP && !u->passes_lower)
+			break;
+		if (fstatfs(layer_root_fd(u->layers[i]), &fs) == 0 &&
+		    fs.f_type == OVERLAYFS_SUPER_MAGIC)
+			warn_once(u, ELOOP);
+	}
 }
 
 static int32_t do_register(struct unionfs *u, int fd)

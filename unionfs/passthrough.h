@@ -36,6 +36,9 @@ static inline bool passthrough_is_possible(const struct unionfs *u)
 	return !passthrough_needs(u);
 }
 
+/** passthrough_check_layers() - say now, while somebody listens, what cannot be passed */
+void passthrough_check_layers(struct unionfs *u);
+
 /**
  * passthrough_register() - have the kernel read and write a file
  * @fd:		lent; open for reading is enough for both
