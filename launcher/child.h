@@ -14,12 +14,11 @@
 #include "launcher/fault.h"
 #include "launcher/plan.h"
 
-/* A tree that the supervisor took hold of, to be attached inside. */
+/* A tree that the supervisor took hold of, to be attached inside if the target is there. */
 struct child_tree {
 	const char *target;
 	int fd;			/* detached */
 	bool directory;
-	bool required;		/* a missing target is made; else it is left out */
 };
 
 struct child {

@@ -16,6 +16,7 @@
 #include "common/errors.h"
 #include "launcher/mount.h"
 #include "launcher/resolve.h"
+#include "launcher/tree.h"
 
 static bool is_directory(int fd)
 {
@@ -73,6 +74,29 @@ static int finish_mount(const struct plan_mount *m, int fd, struct fault *f)
 	return r < 0 ? fault_set(f, r, "cannot set the flags of the mount at '%s'", m->target) : 0;
 }
 
+/* A file system that begins with what its target held. */
+static int mount_with_contents(const struct plan_mount *m, int target, char *reason)
+{
+	cleanup_fd int tree = mount_fs_detached(m->type, m->source, m->data,
+						m->attr_set & ~(m->attr_clear | MOUNT_ATTR_RDONLY),
+						reason);
+	struct stat st;
+	int r;
+
+	if (tree < 0)
+		return tree;
+	r = tree_copy(target, tree);
+	if (r >= 0 && fstat(target, &st) == 0 &&
+	    (fchownat(tree, "", st.st_uid, st.st_gid, AT_EMPTY_PATH) < 0 ||
+	     fchmodat(tree, ".", st.st_mode & 07777, 0) < 0))
+		r = -errno;
+	if (r >= 0)
+		r = mount_set_attrs(tree, m->attr_set & MOUNT_ATTR_RDONLY, 0, false);
+	if (r >= 0)
+		r = mount_attach(tree, target);
+	return r < 0 ? r : take_fd(&tree);
+}
+
 static int mount_new_fs(struct child *c, const struct plan_mount *m, struct fault *f)
 {
 	cleanup_fd int target = open_target(c, m, true, f);
@@ -82,7 +106,9 @@ static int mount_new_fs(struct child *c, const struct plan_mount *m, struct faul
 	if (target < 0)
 		return target;
 
-	fd = mount_fs(m->type, m->source, target, m->data, m->attr_set & ~m->attr_clear, reason);
+	fd = m->copy_up ? mount_with_contents(m, target, reason)
+			: mount_fs(m->type, m->source, target, m->data,
+				   m->attr_set & ~m->attr_clear, reason);
 	if (fd < 0 && m->optional)
 		return 0;
 	if (fd < 0)

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +17,7 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "common/buf.h"
 #include "common/cleanup.h"
 #include "common/errors.h"
 #include "launcher/child.h"
@@ -23,6 +25,7 @@
 #include "launcher/init.h"
 #include "launcher/seccomp.h"
 
+#define PASSWD_MAX_BYTES (1 << 20)
 #define PATH_DEFAULT "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 static int not_found(const char *name, struct fault *f)
@@ -155,6 +158,42 @@ static int set_oom_score(const struct command *command, const struct plan_proces
 	return 0;
 }
 
+static bool host_has_apparmor(void)
+{
+	cleanup_buf struct buf text = BUF_INIT;
+
+	return buf_read_file(&text, AT_FDCWD, "/sys/module/apparmor/parameters/enabled") >= 0 &&
+	       buf_text(&text)[0] == 'Y';
+}
+
+/* Takes effect at the exec. */
+static int set_labels(const struct plan_process *p, struct fault *f)
+{
+	const char *profile = p->apparmor_profile;
+	cleanup_free char *text = NULL;
+	cleanup_fd int fd = -1;
+	struct statfs fs;
+
+	if (p->selinux_label && *p->selinux_label && access("/sys/fs/selinux/enforce", F_OK) == 0)
+		return fault_set(f, 0, "the SELinux label '%s' cannot be set: nacre does not "
+				 "support SELinux", p->selinux_label);
+	if (!profile || !*profile || strcmp(profile, "unconfined") == 0)
+		return 0;
+	if (!host_has_apparmor())
+		return fault_set(f, 0, "the AppArmor profile '%s' cannot be set: this host has no "
+				 "AppArmor", profile);
+	if (asprintf(&text, "exec %s", profile) < 0)
+		return fault_set(f, -ENOMEM, "cannot set the AppArmor profile");
+	fd = neg_errno(open("/proc/self/attr/apparmor/exec", O_WRONLY | O_CLOEXEC));
+	if (fd == -ENOENT)
+		fd = neg_errno(open("/proc/self/attr/exec", O_WRONLY | O_CLOEXEC));
+	if (fd < 0 || fstatfs(fd, &fs) < 0 || fs.f_type != PROC_SUPER_MAGIC ||
+	    write(fd, text, strlen(text)) < 0)
+		return fault_set(f, fd < 0 ? fd : -errno, "cannot set the AppArmor profile '%s'",
+				 profile);
+	return 0;
+}
+
 static int set_limits(const struct command *command, const struct plan_process *p,
 		      struct fault *f)
 {
@@ -205,12 +244,48 @@ static int apply_rules(const struct plan *plan, const struct plan_process *p,
 	return r;
 }
 
+/*
+ * HOME as a login would set it. Read by hand: getpwuid(3) may load libraries,
+ * and those here are the container's.
+ */
+static char *home_variable(const struct plan_process *p)
+{
+	cleanup_buf struct buf text = BUF_INIT;
+	const char *home = "/";
+	char *line, *rest, *variable;
+	cleanup_fd int fd = -1;
+	struct stat st;
+
+	fd = open("/etc/passwd", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	/* An image may have put anything there, also what never ends. */
+	if (fd >= 0 && (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) ||
+			st.st_size > PASSWD_MAX_BYTES || buf_read_fd(&text, fd) < 0))
+		buf_done(&text);
+	for (line = text.data ? strtok_r(text.data, "\n", &rest) : NULL; line;
+	     line = strtok_r(NULL, "\n", &rest)) {
+		char *field[6] = { line };
+		int count = 1;
+
+		for (char *at = line; count < 6 && (at = strchr(at, ':')); count++) {
+			*at++ = '\0';
+			field[count] = at;
+		}
+		if (count < 6 || strtoul(field[2], NULL, 10) != p->uid || !*field[2])
+			continue;
+		field[5][strcspn(field[5], ":")] = '\0';
+		home = *field[5] ? field[5] : "/";
+		break;
+	}
+	return asprintf(&variable, "HOME=%s", home) < 0 ? NULL : variable;
+}
+
 int command_execute(const struct command *command, struct fault *f)
 {
 	const struct plan_process *p = command->process ? command->process
 							: &command->plan->process;
 	cleanup_free char **argv = calloc(p->args.count + 1, sizeof(*argv));
-	cleanup_free char **envp = calloc(p->env.count + 1, sizeof(*envp));
+	cleanup_free char **envp = calloc(p->env.count + 2, sizeof(*envp));
+	cleanup_free char *home = plan_env(p, "HOME") ? NULL : home_variable(p);
 	char path[PATH_MAX];
 	int r;
 
@@ -219,12 +294,15 @@ int command_execute(const struct command *command, struct fault *f)
 	memcpy(argv, p->args.items, p->args.count * sizeof(*argv));
 	if (p->env.count)
 		memcpy(envp, p->env.items, p->env.count * sizeof(*envp));
+	envp[p->env.count] = home;
 
 	if (setsid() < 0 && errno != EPERM)
 		return fault_set(f, -errno, "cannot make a session");
 	r = take_terminal(command->console_fd, f);
 	if (r >= 0)
 		r = set_oom_score(command, p, f);
+	if (r >= 0)
+		r = set_labels(p, f);
 	if (r >= 0)
 		r = set_limits(command, p, f);
 	/* Close-on-exec, not close: the channel still has to carry a failure. */

@@ -5,15 +5,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -21,12 +17,11 @@
 #include "common/errors.h"
 #include "common/log.h"
 #include "launcher/channel.h"
-#include "launcher/hooks.h"
+#include "launcher/container_process.h"
 #include "launcher/limits_apply.h"
 #include "launcher/paths.h"
 #include "launcher/prepare.h"
 #include "launcher/start_socket.h"
-#include "launcher/terminal.h"
 #include "launcher/tree.h"
 #include "launcher/views.h"
 
@@ -249,17 +244,29 @@ static int set_limits(struct container *c, struct fault *f)
 	return r < 0 ? fault_set(f, r, "cannot join the cgroup '%s'", c->plan->cgroup_path) : 0;
 }
 
+/* A bundle's root belongs to the mapped ids already; layers belong to ours. */
+static bool maps_root(const struct plan *p)
+{
+	return p->ns[NS_USER].how == NS_NEW && p->rootfs.driver != ROOTFS_DIRECTORY;
+}
+
 static int mount_root(struct container *c, struct fault *f)
 {
 	cleanup_free char *mountpoint = NULL;
+	cleanup_fd int userns = -1;
 
+	if (maps_root(c->plan)) {
+		userns = spawn_userns(&c->plan->uids, &c->plan->gids, f);
+		if (userns < 0)
+			return userns;
+	}
 	if (asprintf(&mountpoint, "%s/rootfs", c->dir.path) < 0)
 		return -ENOMEM;
 	if (c->plan->rootfs.driver == ROOTFS_UNIONFS && mkdir(mountpoint, 0700) < 0 &&
 	    errno != EEXIST)
 		return fault_set(f, -errno, "cannot make '%s'", mountpoint);
 	return rootfs_mount(&c->plan->rootfs, c->scratch.upper, c->scratch.work, mountpoint,
-			    c->signals, &c->rootfs, f);
+			    userns, c->signals, &c->rootfs, f);
 }
 
 static void unmount_root(struct container *c)
@@ -290,142 +297,28 @@ static void unregister_view(struct container *c)
 
 static int prepare(struct container *c, struct fault *f)
 {
+	int r;
+
 	c->child.root_fd = take_fd(&c->rootfs.tree_fd);
 	c->child.supervised = c->supervised;
 	c->child.title = c->title;
 	c->child.title_size = c->title_size;
-	if (!c->supervised) {
-		c->child.start_fd = start_socket_listen(c->dir.fd);
-		if (c->child.start_fd < 0)
-			return fault_set(f, c->child.start_fd, "cannot make the start socket");
-	}
-	return prepare_child(&c->child, c->group, c->layout, f);
+	r = c->supervised ? 0 : start_socket_listen(c->dir.fd);
+	if (r < 0)
+		fault_set(f, r, "cannot make the start socket");
+	else if (!c->supervised)
+		c->child.start_fd = r;
+	if (r >= 0)
+		r = prepare_child(&c->child, c->group, c->layout, f);
+	/* The root is in use as long as its tree is held. */
+	if (r < 0)
+		child_done(&c->child);
+	return r;
 }
 
 static void unprepare(struct container *c)
 {
 	child_done(&c->child);
-}
-
-static int note_pid(struct container *c, pid_t pid, struct fault *f)
-{
-	c->state->pid = pid;
-	c->state->pid_start = state_pid_start(pid);
-	c->pidfd = neg_errno((int)syscall(SYS_pidfd_open, pid, 0));
-	if (c->pidfd < 0)
-		return fault_set(f, c->pidfd, "the container's first process is gone");
-	/* The helper counts in pids.max until it is reaped. */
-	(void)waitpid(c->spawn.helper, NULL, 0);
-	c->spawn.helper = 0;
-	return state_save(&c->dir, c->state, f);
-}
-
-static int hand_out_terminal(struct container *c, int fd, struct fault *f)
-{
-	if (c->console_socket) {
-		int r = prepare_send_terminal(c->console_socket, fd, f);
-
-		close(fd);
-		return r;
-	}
-	/* Before the command can ask for it. */
-	terminal_resize(fd);
-	c->terminal_fd = fd;
-	return 0;
-}
-
-static int run_runtime_hooks(struct container *c, struct fault *f)
-{
-	int r = hooks_run(c->plan, HOOK_PRESTART, "creating", c->state->pid, f);
-
-	if (r >= 0)
-		r = hooks_run(c->plan, HOOK_CREATE_RUNTIME, "creating", c->state->pid, f);
-	return r < 0 ? r : channel_say(c->spawn.channel, CHANNEL_GO, 0);
-}
-
-/* Acts on one message; 1 when it is of the kind waited for. */
-static int handle_message(struct container *c, const struct channel_message *m, int fd,
-			  struct fault *f)
-{
-	int r;
-
-	switch (m->kind) {
-	case CHANNEL_MAP_IDS:
-		r = spawn_write_maps(c->spawn.helper, &c->plan->uids, &c->plan->gids, f);
-		return r < 0 ? r : channel_say(c->spawn.channel, CHANNEL_GO, 0);
-	case CHANNEL_PID:
-		return note_pid(c, m->value, f);
-	case CHANNEL_CONSOLE:
-		return hand_out_terminal(c, fd, f);
-	case CHANNEL_PREPARED:
-		return run_runtime_hooks(c, f);
-	case CHANNEL_WARNING:
-		log_warn("%s", m->fault.text);
-		return 0;
-	case CHANNEL_FAULT:
-		*f = m->fault;
-		return m->error ? m->error : -EIO;
-	default:
-		return 0;
-	}
-}
-
-/* Serves the child until it says @kind. At its end of file: 0. */
-static int serve_until(struct container *c, enum channel_kind kind, struct fault *f)
-{
-	for (;;) {
-		struct channel_message m;
-		int fd, r;
-
-		r = signals_wait_fd(c->signals, c->spawn.channel, -1);
-		if (r < 0)
-			return r;
-		r = channel_receive(c->spawn.channel, &m, &fd);
-		if (r <= 0)
-			return r;
-		if (m.kind == kind)
-			return 1;
-		r = handle_message(c, &m, fd, f);
-		if (r < 0)
-			return r;
-	}
-}
-
-static void kill_process(struct container *c)
-{
-	if (c->pidfd >= 0) {
-		(void)syscall(SYS_pidfd_send_signal, c->pidfd, SIGKILL, NULL, 0);
-		/* Reaping pid 1 means that its whole pid namespace is gone. */
-		(void)waitpid(c->state->pid, NULL, __WALL);
-		close(c->pidfd);
-		c->pidfd = -1;
-	} else if (c->spawn.helper > 0) {
-		kill(c->spawn.helper, SIGKILL);
-	}
-	spawn_done(&c->spawn);
-	cleanup_fd_(&c->terminal_fd);
-	c->terminal_fd = -1;
-}
-
-static int spawn_process(struct container *c, struct fault *f)
-{
-	int r;
-
-	c->spawn.plan = c->plan;
-	c->spawn.group = c->group;
-	c->spawn.main = child_main;
-	c->spawn.context = &c->child;
-	r = spawn_start(&c->spawn, f);
-	if (r >= 0)
-		r = serve_until(c, CHANNEL_READY, f);
-	if (r == 0) {
-		fault_set(f, 0, "the container's first process ended before it was ready\n"
-			  "If its memory limit is very low, raise it.");
-		r = -ECHILD;
-	}
-	if (r < 0)
-		kill_process(c);
-	return r < 0 ? r : 0;
 }
 
 static const struct stage {
@@ -442,7 +335,7 @@ static const struct stage {
 	{ "root", mount_root, unmount_root },
 	{ "view", register_view, unregister_view },
 	{ "prepare", prepare, unprepare },
-	{ "process", spawn_process, kill_process },
+	{ "process", container_spawn, container_kill },
 };
 
 #define STAGE_COUNT (sizeof(stages) / sizeof(stages[0]))
@@ -503,7 +396,7 @@ int container_start(struct container *c, struct fault *f)
 		r = state_save(&c->dir, c->state, f);
 	/* The end of file comes when the command is executed. */
 	if (r >= 0)
-		r = serve_until(c, CHANNEL_READY, f);
+		r = container_serve(c, CHANNEL_READY, f);
 	return r < 0 ? r : 0;
 }
 
@@ -515,6 +408,7 @@ void container_destroy(struct container *c)
 		if (stage->undo)
 			stage->undo(c);
 	}
+	child_done(&c->child);
 	/* Of a first stage that failed. */
 	state_dir_done(&c->dir);
 	c->state = state_free(c->state);

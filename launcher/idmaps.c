@@ -4,6 +4,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -119,4 +121,34 @@ int spawn_write_maps(pid_t pid, const struct idmap *uids, const struct idmap *gi
 	if (r < 0)
 		return fault_set(f, r, "cannot write the group id map");
 	return 0;
+}
+
+static int open_userns(pid_t pid)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/ns/user", pid);
+	return neg_errno(open(path, O_RDONLY | O_CLOEXEC));
+}
+
+int spawn_userns(const struct idmap *uids, const struct idmap *gids, struct fault *f)
+{
+	pid_t pid = spawn_raw_clone(CLONE_NEWUSER, -1, SIGCHLD);
+	int fd = -1, r;
+
+	if (pid < 0)
+		return fault_set(f, pid, "cannot make a user namespace");
+	if (pid == 0)
+		for (;;)
+			pause();	/* until it is killed */
+
+	r = spawn_write_maps(pid, uids, gids, f);
+	if (r >= 0) {
+		r = fd = open_userns(pid);
+		if (r < 0)
+			fault_set(f, r, "cannot open a user namespace");
+	}
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	return r;
 }

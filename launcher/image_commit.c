@@ -31,7 +31,9 @@ static int pack_upper(struct committer *c)
 	size_t count = c->base ? c->base->record.layer_count : 0;
 	cleanup_free int *fds = calloc(count + 1, sizeof(*fds));
 	struct image_stack lowers = { fds, count, overlay_prefix(c->store->tmp_fd) };
-	struct pack_job job = { c->upper_fd, &lowers, PACK_PLAIN, c->options->upper };
+	struct image_progress progress;
+	struct pack_job job = { c->upper_fd, &lowers, PACK_PLAIN, c->options->upper, &progress };
+	int r;
 
 	if (!fds)
 		return fault_set(c->fault, -ENOMEM, "cannot commit '%s'", c->options->upper);
@@ -40,7 +42,11 @@ static int pack_upper(struct committer *c)
 				 c->store->path);
 	for (size_t i = 0; i < count; i++)
 		fds[i] = c->base->holds[count - 1 - i];
-	return image_pack(&job, c->tar_fd, &c->packed, c->fault);
+	progress_init(&progress, c->options->quiet);
+	progress_begin(&progress, -1, "packing the changes");
+	r = image_pack(&job, c->tar_fd, &c->packed, c->fault);
+	progress_end(&progress, NULL);
+	return r;
 }
 
 static int fill_layers(struct committer *c, struct import_job *job)

@@ -32,6 +32,7 @@ int image_commit(struct image_store *store, const struct commit_options *options
  * image_export() - write an image as an OCI layout
  * @path:	a new directory; or a new archive, if it ends in ".tar"
  * @compression:	of the layers
+ * @quiet:	no progress
  * @ret_digest:	of the manifest
  *
  * The layers are packed again: their content is the same, their digests are
@@ -40,5 +41,5 @@ int image_commit(struct image_store *store, const struct commit_options *options
  * Return: 0; -EEXIST if there is something at @path; negative errno; @fault.
  */
 int image_export(struct image_store *store, const char *name, const char *path,
-		 enum pack_compression compression, struct digest *ret_digest,
+		 enum pack_compression compression, bool quiet, struct digest *ret_digest,
 		 struct fault *fault);

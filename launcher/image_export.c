@@ -37,6 +37,7 @@ struct exporter {
 	int blobs_fd;
 	struct digest *diffs;
 	struct json_object *layers;	/* descriptors */
+	struct image_progress progress;
 	struct fault *fault;
 };
 
@@ -93,13 +94,19 @@ static int pack_layer(struct exporter *e, size_t i, int out_fd, struct pack_resu
 {
 	cleanup_free int *lowers = calloc(i + 1, sizeof(*lowers));
 	struct image_stack stack = { lowers, i, overlay_prefix(e->store->tmp_fd) };
-	struct pack_job job = { e->image->holds[i], &stack, e->compression, e->image->record.name };
+	struct pack_job job = { e->image->holds[i], &stack, e->compression, e->image->record.name,
+				&e->progress };
+	int r;
 
 	if (!lowers || !stack.prefix)
 		return cannot_write(e, lowers ? -EOPNOTSUPP : -ENOMEM);
 	for (size_t k = 0; k < i; k++)
 		lowers[k] = e->image->holds[i - 1 - k];
-	return image_pack(&job, out_fd, ret_result, e->fault);
+	progress_begin(&e->progress, e->image->record.layers[i].size_bytes, "layer %zu of %zu", i + 1,
+		       e->image->record.layer_count);
+	r = image_pack(&job, out_fd, ret_result, e->fault);
+	progress_end(&e->progress, r < 0 ? "failed" : "done");
+	return r;
 }
 
 static int write_layer(struct exporter *e, size_t i)
@@ -224,7 +231,7 @@ static int open_parent(const char *path, char **ret_name)
 static int archive_layout(struct exporter *e, int parent_fd, const char *temp)
 {
 	struct image_stack nothing = { NULL, 0, overlay_prefix(e->store->tmp_fd) };
-	struct pack_job job = { e->dir_fd, &nothing, PACK_PLAIN, e->path };
+	struct pack_job job = { e->dir_fd, &nothing, PACK_PLAIN, e->path, NULL };
 	cleanup_fd int fd = neg_errno(openat(parent_fd, temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
 					     0644));
 	struct pack_result packed;
@@ -287,12 +294,14 @@ static int export_to(struct exporter *e, struct digest *ret_digest)
 }
 
 int image_export(struct image_store *store, const char *name, const char *path,
-		 enum pack_compression compression, struct digest *ret_digest, struct fault *f)
+		 enum pack_compression compression, bool quiet, struct digest *ret_digest,
+		 struct fault *f)
 {
 	struct exporter e = { .store = store, .compression = compression, .path = path,
 			      .dir_fd = -1, .blobs_fd = -1, .fault = f };
 	int r = image_store_get(store, name, &e.image, f);
 
+	progress_init(&e.progress, quiet);
 	if (r >= 0)
 		r = export_to(&e, ret_digest);
 	image_release(e.image);

@@ -160,6 +160,7 @@ static int parse_compression(const char *value, void *field, struct opt_error *e
 static const struct opt export_rows[] = {
 	{ "compress", 0, OPT_PARSE, offsetof(struct args, compression), "none|gzip|zstd",
 	  "how to compress the layers", parse_compression },
+	{ "quiet", 'q', OPT_FLAG, offsetof(struct args, quiet), NULL, "show no progress" },
 	{ "help", 0, OPT_FLAG, offsetof(struct args, help), NULL, "print this" },
 };
 
@@ -168,7 +169,7 @@ static int run_export(struct image_store *store, const struct args *args,
 {
 	struct digest digest;
 	int r = image_export(store, operands->items[0], operands->items[1], args->compression,
-			     &digest, f);
+			     args->quiet, &digest, f);
 
 	if (r >= 0)
 		puts(digest.text);

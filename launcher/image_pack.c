@@ -218,6 +218,7 @@ static int write_data(struct pack *p, int fd, int64_t size, const char *path)
 			return fault_set(p->fault, 0, "%s: cannot be written: %s", p->job->label,
 					 archive_why(p->tar));
 		done += n;
+		progress_add(p->job->progress, n);
 	}
 	return 0;
 }

@@ -15,6 +15,7 @@
 
 #include "launcher/fault.h"
 #include "launcher/image_digest.h"
+#include "launcher/image_progress.h"
 #include "launcher/image_stack.h"
 
 enum pack_compression {
@@ -28,6 +29,7 @@ struct pack_job {
 	const struct image_stack *lowers;	/* the layers below */
 	enum pack_compression compression;
 	const char *label;		/* names the tree in messages */
+	struct image_progress *progress;	/* told of bytes read; may be NULL */
 };
 
 struct pack_result {

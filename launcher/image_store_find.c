@@ -116,6 +116,34 @@ static int ambiguous(const char *name, const struct image_record *a, const struc
 	return -ENOTUNIQ;
 }
 
+/* The first image of that name with another tag. */
+static const struct image_record *other_tag(const struct image_records *records, const char *name)
+{
+	size_t length = strlen(name);
+
+	for (size_t i = 0; i < records->count; i++) {
+		const char *have = records->items[i].name;
+		const char *tail = strrchr(have, '/') ? strrchr(have, '/') + 1 : have;
+
+		if ((strncmp(have, name, length) == 0 && have[length] == ':') ||
+		    (strncmp(tail, name, length) == 0 && tail[length] == ':'))
+			return &records->items[i];
+	}
+	return NULL;
+}
+
+static int not_found(const struct image_records *records, const char *name, struct fault *f)
+{
+	const struct image_record *other = other_tag(records, name);
+
+	if (other)
+		fault_set(f, 0, "there is no image '%s:latest'\nThere is '%s'.", name, other->name);
+	else
+		fault_set(f, 0, "there is no image '%s'\n"
+			  "See \"nacre images\"; \"nacre import\" brings one in.", name);
+	return -ENOENT;
+}
+
 static int choose(const struct image_records *records, const char *name, bool only_one,
 		  const struct image_record **ret_record, struct fault *f)
 {
@@ -137,11 +165,8 @@ static int choose(const struct image_records *records, const char *name, bool on
 			other = NULL;
 		}
 	}
-	if (!best) {
-		fault_set(f, 0, "there is no image '%s'\n"
-			  "See \"nacre images\"; \"nacre import\" brings one in.", name);
-		return -ENOENT;
-	}
+	if (!best)
+		return not_found(records, name, f);
 	/* Several names of one image are no riddle, unless a name is to go. */
 	if (other && (only_one || !digest_equal(&other->id, &best->id)))
 		return ambiguous(name, best, other, f);

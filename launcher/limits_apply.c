@@ -191,11 +191,28 @@ static void raise_swap_first(const struct limits *l, const struct cgroup_group *
 	(void)cgroup_group_write(group, CGROUP_MEMORY, "memory.memsw.limit_in_bytes", text);
 }
 
+/* v2 would take it and start killing; v1 refuses by itself. */
+static int check_usage(const struct limits *l, const struct cgroup_group *group,
+		       struct fault *f)
+{
+	cleanup_buf struct buf text = BUF_INIT;
+
+	if (!l->memory_check_before_update || l->memory_bytes <= 0 ||
+	    cgroup_group_read(group, CGROUP_MEMORY, "memory.current", &text) < 0)
+		return 0;
+	if (strtoll(buf_text(&text), NULL, 10) <= l->memory_bytes)
+		return 0;
+	return fault_set(f, 0, "cannot set the memory limit to %lld: more than that is in use",
+			 (long long)l->memory_bytes);
+}
+
 int limits_update(const struct limits *l, const struct cgroup_layout *layout,
 		  const struct cgroup_group *group, struct fault *f)
 {
 	if (cgroup_layout_version(layout, CGROUP_MEMORY) == CGROUP_V1)
 		raise_swap_first(l, group);
+	if (check_usage(l, group, f) < 0)
+		return -EBUSY;
 	return limits_apply(l, layout, group, f);
 }
 

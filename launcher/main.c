@@ -10,7 +10,6 @@
 #include "common/log.h"
 #include "common/opt.h"
 #include "launcher/cmd_image.h"
-#include "launcher/cmd_image.h"
 #include "launcher/fault.h"
 #include "launcher/json.h"
 #include "launcher/self.h"
@@ -62,11 +61,6 @@ static const struct verb {
 	{ "rm", verb_delete, NULL },
 	{ "spec", verb_spec, "write a config.json to begin with" },
 	{ "features", verb_features, "print what this runtime can do, as JSON" },
-	{ "images", verb_images, "list the images" },
-	{ "import", verb_import, "bring in an image from a file or directory" },
-	{ "rmi", verb_rmi, "remove images" },
-	{ "commit", verb_commit, "make an image of a container's changes" },
-	{ "export", verb_export, "write an image as an OCI layout" },
 };
 
 #define VERB_COUNT (sizeof(verbs) / sizeof(verbs[0]))

@@ -40,7 +40,10 @@ void oci_read_resources(const struct oci_reader *r, struct limits *limits);
 void oci_read_seccomp(const struct oci_reader *r, struct plan *plan);
 void oci_read_hooks(const struct oci_reader *r, struct plan *plan);
 
-/** oci_read_rootfs_propagation() - "slave" and the like as MS_* flags; 0 if unknown */
+/** oci_read_idmap() - an array of id mappings */
+void oci_read_idmap(const struct oci_reader *r, const char *key, struct idmap *map);
+
+/** oci_propagation() - "slave" and the like as MS_* flags; 0 if unknown */
 uint64_t oci_propagation(const char *word);
 
 /** oci_mount_options() - call @each for every option word that we understand */

@@ -80,10 +80,10 @@ static struct json_object *linux_features(void)
 	json_object_object_add(o, "capabilities", capabilities());
 	json_object_object_add(o, "cgroup", cgroup());
 	json_object_object_add(o, "seccomp", seccomp());
-	json_object_object_add(o, "apparmor", enabled(false));
+	json_object_object_add(o, "apparmor", enabled(true));
 	json_object_object_add(o, "selinux", enabled(false));
 	json_object_object_add(o, "intelRdt", enabled(false));
-	json_object_object_add(extensions, "idmap", enabled(false));
+	json_object_object_add(extensions, "idmap", enabled(true));
 	json_object_object_add(o, "mountExtensions", extensions);
 	return o;
 }

@@ -50,7 +50,7 @@ static void read_namespaces(const struct oci_reader *r, struct plan *p)
 	}
 }
 
-static void read_map(const struct oci_reader *r, const char *key, struct idmap *map)
+void oci_read_idmap(const struct oci_reader *r, const char *key, struct idmap *map)
 {
 	size_t count = oci_length(r, key);
 
@@ -208,8 +208,8 @@ void oci_read_linux(const struct oci_reader *config, const struct oci_context *c
 	size_t count = oci_length(&r, "devices");
 
 	read_namespaces(&r, p);
-	read_map(&r, "uidMappings", &p->uids);
-	read_map(&r, "gidMappings", &p->gids);
+	oci_read_idmap(&r, "uidMappings", &p->uids);
+	oci_read_idmap(&r, "gidMappings", &p->gids);
 	read_time(&r, p);
 	for (size_t i = 0; i < count && !*r.error; i++) {
 		struct oci_reader item = oci_item(&r, "devices", i);

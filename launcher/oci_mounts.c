@@ -171,8 +171,9 @@ static void read_mount(const struct oci_reader *r, const char *bundle, struct pl
 			free(m->source);
 			m->source = take_ptr(path);
 		}
-		if (m->idmapped || oci_length(r, "uidMappings"))
-			oci_fail(r, "uidMappings", "id-mapped mounts are not supported");
+		m->idmapped |= oci_length(r, "uidMappings") || oci_length(r, "gidMappings");
+		oci_read_idmap(r, "uidMappings", &m->uids);
+		oci_read_idmap(r, "gidMappings", &m->gids);
 		return;
 	}
 	if (!type || !*type)

@@ -34,6 +34,8 @@ static void free_mounts(struct plan *plan)
 		free(m->source);
 		free(m->target);
 		free(m->data);
+		free(m->uids.ranges);
+		free(m->gids.ranges);
 	}
 	free(plan->mounts);
 }

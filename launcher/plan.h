@@ -53,7 +53,6 @@ struct idmap {
 enum rootfs_driver {
 	ROOTFS_UNIONFS,		/* nacre-unionfs, one per container */
 	ROOTFS_OVERLAY,		/* the kernel's overlayfs */
-	ROOTFS_VFS,		/* a plain copy of the layers */
 	ROOTFS_DIRECTORY,	/* the directory itself, as OCI bundles have it */
 };
 
@@ -85,7 +84,8 @@ struct plan_mount {
 	bool copy_up;		/* tmpfs: begin with what the target held */
 	bool optional;		/* leave out what this host cannot mount */
 	bool no_follow;		/* the target's last component is no symlink */
-	bool idmapped;		/* show ids through the container's map */
+	bool idmapped;		/* show ids through a map: its own, or the container's */
+	struct idmap uids, gids;
 };
 
 struct plan_device {

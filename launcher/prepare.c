@@ -15,6 +15,7 @@
 #include "common/cleanup.h"
 #include "common/errors.h"
 #include "launcher/mount.h"
+#include "launcher/spawn.h"
 
 /*
  * The text of a missing source avoids "no such file": engines read that as
@@ -36,6 +37,27 @@ static int open_source(const struct plan_mount *m, struct fault *f)
 	return tree < 0 ? fault_set(f, tree, "cannot bind '%s'", m->source) : tree;
 }
 
+/* Maps the ids of a bind: by its own map, or as the container's namespace does. */
+static int map_source(const struct plan *p, const struct plan_mount *m, int tree,
+		      struct fault *f)
+{
+	const struct idmap *uids = m->uids.count ? &m->uids : &p->uids;
+	const struct idmap *gids = m->gids.count ? &m->gids : &p->gids;
+	cleanup_fd int userns = -1;
+	int r;
+
+	if (!m->idmapped)
+		return 0;
+	if (!uids->count || !gids->count)
+		return fault_set(f, 0, "the mount at '%s' has no id mappings, nor has the container",
+				 m->target);
+	userns = spawn_userns(uids, gids, f);
+	if (userns < 0)
+		return userns;
+	r = mount_set_idmap(tree, userns, m->recursive);
+	return r < 0 ? fault_set(f, r, "the file system of '%s' cannot map ids", m->source) : 0;
+}
+
 static int open_sources(struct child *c, struct fault *f)
 {
 	const struct plan *p = c->plan;
@@ -51,6 +73,8 @@ static int open_sources(struct child *c, struct fault *f)
 		c->mount_fds[i] = open_source(&p->mounts[i], f);
 		if (c->mount_fds[i] < 0)
 			return c->mount_fds[i];
+		if (map_source(p, &p->mounts[i], c->mount_fds[i], f) < 0)
+			return -EINVAL;
 	}
 	return 0;
 }

@@ -19,7 +19,6 @@
 static const char *const driver_names[] = {
 	[ROOTFS_UNIONFS] = "unionfs",
 	[ROOTFS_OVERLAY] = "overlay",
-	[ROOTFS_VFS] = "vfs",
 	[ROOTFS_DIRECTORY] = "directory",
 };
 
@@ -99,6 +98,14 @@ static int mount_union(const struct plan_rootfs *p, const char *upper, const cha
 		return fault_set(f, fd, "cannot enter the root that nacre-unionfs mounted");
 	root->tree_fd = mount_clone(fd, true);
 	return root->tree_fd < 0 ? fault_set(f, root->tree_fd, "cannot take the root along") : 0;
+}
+
+static int map_union(struct rootfs *root, int userns_fd, struct fault *f)
+{
+	int r = mount_set_idmap(root->tree_fd, userns_fd, false);
+
+	return r < 0 ? fault_set(f, r, "this kernel cannot map ids on a FUSE mount\n"
+				 "It takes Linux 6.12.") : 0;
 }
 
 static int set_option(int fs_fd, const char *key, const char *value, struct fault *f)
@@ -219,8 +226,8 @@ static int mount_directory(const char *path, struct rootfs *root, struct fault *
 }
 
 int rootfs_mount(const struct plan_rootfs *p, const char *upper, const char *work,
-		 const char *mountpoint, struct signals *s, struct rootfs *root,
-		 struct fault *f)
+		 const char *mountpoint, int userns_fd, struct signals *s,
+		 struct rootfs *root, struct fault *f)
 {
 	int r;
 
@@ -228,12 +235,14 @@ int rootfs_mount(const struct plan_rootfs *p, const char *upper, const char *wor
 	switch (p->driver) {
 	case ROOTFS_UNIONFS:
 		r = mount_union(p, upper, work, mountpoint, s, root, f);
+		if (r >= 0 && userns_fd >= 0)
+			r = map_union(root, userns_fd, f);
 		break;
 	case ROOTFS_OVERLAY:
-		r = mount_overlay(p, upper, work, root, f);
-		break;
-	case ROOTFS_VFS:
-		r = mount_directory(upper, root, f);
+		/* It would need to be mounted by the mapped root. */
+		r = userns_fd >= 0 ? fault_set(f, 0, "the kernel's overlay cannot map ids\n"
+					       "Use nacre's own union: --rootfs-driver unionfs")
+				   : mount_overlay(p, upper, work, root, f);
 		break;
 	default:
 		r = mount_directory(p->directory, root, f);

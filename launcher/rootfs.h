@@ -22,12 +22,13 @@ struct rootfs {
  * @upper:	the layer that takes changes
  * @work:	the overlay's work directory, on the same file system
  * @mountpoint:	an empty directory, for drivers that need one
+ * @userns_fd:	show ids through its map; -1 shows them as they are
  *
  * Return: 0 or negative errno with @fault; then nothing is mounted.
  */
 int rootfs_mount(const struct plan_rootfs *plan, const char *upper, const char *work,
-		 const char *mountpoint, struct signals *signals, struct rootfs *ret_rootfs,
-		 struct fault *fault);
+		 const char *mountpoint, int userns_fd, struct signals *signals,
+		 struct rootfs *ret_rootfs, struct fault *fault);
 
 /** rootfs_unmount() - after the container's last process is gone */
 void rootfs_unmount(struct rootfs *rootfs);

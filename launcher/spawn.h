@@ -55,6 +55,14 @@ int spawn_start(struct spawn *spawn, struct fault *fault);
 int spawn_write_maps(pid_t pid, const struct idmap *uids, const struct idmap *gids,
 		     struct fault *fault);
 
+/**
+ * spawn_userns() - a user namespace with these maps and nobody in it, for idmapped
+ *	mounts
+ *
+ * Return: a descriptor, or negative errno with @fault.
+ */
+int spawn_userns(const struct idmap *uids, const struct idmap *gids, struct fault *fault);
+
 /** spawn_done() - reap the helper, close what is open */
 void spawn_done(struct spawn *spawn);
 

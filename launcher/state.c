@@ -22,11 +22,7 @@
 
 struct state *state_new(void)
 {
-	struct state *s = calloc(1, sizeof(*s));
-
-	if (s)
-		s->exit_status = -1;
-	return s;
+	return calloc(1, sizeof(struct state));
 }
 
 /* One row per field that is a string or a number: saved and loaded alike. */
@@ -50,8 +46,6 @@ static const struct state_field {
 	{ "supervised", FIELD_BOOL, offsetof(struct state, supervised) },
 	{ "started", FIELD_BOOL, offsetof(struct state, started) },
 	{ "owner", FIELD_UINT, offsetof(struct state, owner) },
-	{ "exitStatus", FIELD_INT, offsetof(struct state, exit_status) },
-	{ "reason", FIELD_STRING, offsetof(struct state, reason) },
 };
 
 #define FIELD_COUNT (sizeof(fields) / sizeof(fields[0]))
@@ -263,9 +257,6 @@ char *state_to_json(const struct state *s, enum state_status status)
 	add_string(o, "rootfs", s->rootfs);
 	add_string(o, "created", s->created);
 	add_string(o, "owner", s->owner ? NULL : "root");
-	if (s->exit_status >= 0)
-		json_object_object_add(o, "exitStatus", json_object_new_int(s->exit_status));
-	add_string(o, "reason", s->reason);
 	return print(o);
 }
 

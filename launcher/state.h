@@ -42,8 +42,6 @@ struct state {
 	bool supervised;	/* ends with the nacre process that started it */
 	bool started;		/* the command was told to run */
 	uid_t owner;
-	int exit_status;	/* -1 until known */
-	char *reason;		/* why it ended, if nacre knows */
 };
 
 struct state_dir {

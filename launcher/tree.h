@@ -14,3 +14,12 @@ int tree_remove(int dir_fd, const char *name);
 
 /** tree_remove_path() - the same for an absolute path */
 int tree_remove_path(const char *path);
+
+/**
+ * tree_copy() - copy what is in a directory into another, which is empty
+ *
+ * Types, owners, modes and times; a hard link becomes a file of its own.
+ *
+ * Return: 0, or the first error; what was copied before stays.
+ */
+int tree_copy(int from_fd, int to_fd);

@@ -7,6 +7,7 @@
 
 #include "common/log.h"
 #include "common/procfs_client.h"
+#include "common/session.h"
 #include "procfs/hook.h"
 
 enum { EXIT_FAILED = 1, EXIT_USAGE = 2 };
@@ -139,6 +140,14 @@ static int run_hook(const struct config *c, const struct words *w)
 			: hook_run(c);
 }
 
+/* The holder is asked, not the worker: it is the worker that is replaced. */
+static int run_upgrade(const struct config *c, const struct words *w)
+{
+	if (w->count > 1)
+		return usage("upgrade knows one mountpoint");
+	return session_upgrade(w->count ? w->items[0] : NULL, "nacre-procfs");
+}
+
 static const struct {
 	const char *name, *arguments, *help;
 	int (*run)(const struct config *c, const struct words *w);
@@ -149,6 +158,8 @@ static const struct {
 	{ "list", "[--all]", "registered containers: id, init, cgroup", run_list },
 	{ "explain", "ID FILE [FIELD]",
 	  "print what a file's figures are made of", run_explain },
+	{ "upgrade", "[MOUNTPOINT]",
+	  "let the installed program serve that mount, or all", run_upgrade },
 	{ "hook", "", "be an OCI createContainer hook", run_hook },
 	{ "stats", "[--text|--json|--prometheus]", "what the daemon did", run_stats },
 };

@@ -13,7 +13,6 @@
 
 #define MAGIC	     0x636f6e74u
 #define FD_RESERVE   64		/* for requests, clients and the sampler */
-#define KEPT_OPEN_NS (60 * NS_PER_S)	/* files of a container nobody reads */
 
 struct state {
 	uint32_t magic;
@@ -232,11 +231,6 @@ static struct container *find_key_locked(struct containers *cs, uint64_t key)
 	return NULL;
 }
 
-static uint64_t last_read(const struct container *c)
-{
-	return __atomic_load_n(&c->read_ns, __ATOMIC_RELAXED);
-}
-
 /* A free slot, or that of the automatic container that was read longest ago. */
 static unsigned free_slot_locked(struct containers *cs) REQUIRES(cs->lock)
 {
@@ -249,7 +243,7 @@ static unsigned free_slot_locked(struct containers *cs) REQUIRES(cs->lock)
 		if (!c)
 			return i;
 		if (c->kind == CONTAINER_AUTOMATIC &&
-		    (!oldest || last_read(c) < last_read(oldest)))
+		    (!oldest || container_last_read(c) < container_last_read(oldest)))
 			oldest = c;
 	}
 	if (!oldest)
@@ -445,55 +439,6 @@ struct container *containers_match(struct containers *cs, const struct cgroup_pa
 uint64_t containers_version(const struct containers *cs)
 {
 	return __atomic_load_n(&cs->version, __ATOMIC_RELAXED);
-}
-
-/* Return: true if the container has ended by itself. */
-static bool sweep_one(struct container *c, uint64_t now)
-{
-	bool was_open;
-
-	lock_scope(&c->lock);
-	was_open = c->group;
-	if (!was_open && container_group_locked(c) == -ENODEV)
-		return true;
-	if (!c->group)
-		return false;
-	if (group_is_gone(c->group))
-		return true;
-	if (!was_open)
-		c->group = group_close(c->group);
-	else if (now - last_read(c) > KEPT_OPEN_NS)
-		group_trim(c->group);
-	return false;
-}
-
-void containers_trim(struct containers *cs)
-{
-	for (unsigned i = 1; i < CONTAINER_SLOTS; i++) {
-		cleanup_container struct container *c = containers_next(cs, i - 1);
-
-		if (!c)
-			return;
-		i = c->index;
-		lock_take(&c->lock);
-		c->group = group_close(c->group);
-		lock_drop(&c->lock);
-	}
-}
-
-void containers_sweep(struct containers *cs)
-{
-	uint64_t now = clock_now_ns();
-
-	for (unsigned i = 1; i < CONTAINER_SLOTS; i++) {
-		cleanup_container struct container *c = containers_next(cs, i - 1);
-
-		if (!c)
-			return;
-		i = c->index;
-		if (sweep_one(c, now))
-			containers_end(cs, c);
-	}
 }
 
 unsigned container_slot(const struct container *c)

@@ -71,3 +71,9 @@ void container_group_spec(const struct slot *slot, struct group_spec *spec);
 /** container_group_locked() - open the cgroups if they are not; 0, -ENODEV if they
  *	are gone, or any open(2) error */
 int container_group_locked(struct container *c) REQUIRES(c->lock);
+
+/** container_last_read() - when its figures were last asked for */
+static inline uint64_t container_last_read(const struct container *c)
+{
+	return __atomic_load_n(&c->read_ns, __ATOMIC_RELAXED);
+}

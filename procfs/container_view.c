@@ -32,25 +32,28 @@ bool container_has_v2(struct container *c)
 	       group_depth(c->group, GROUP_V2) > 0;
 }
 
+/* The oldest process in the container's cgroups; -ESRCH while there is none. */
+static int oldest_locked(struct container *c, pid_t *ret_pid, uint64_t *ret_start_ns)
+	REQUIRES(c->lock)
+{
+	for (int i = 0; i < GROUP_PLACES; i++)
+		if (group_has(c->group, i) && group_depth(c->group, i) > 0)
+			return process_oldest(c->cs->world->host, group_dir(c->group, i),
+					      ret_pid, ret_start_ns);
+	return -ESRCH;
+}
+
 /*
  * A container registered by its cgroups alone began with the oldest process in
  * them, or, while there is none yet, when it was registered.
  */
 static void find_start_locked(struct container *c, uint64_t now) REQUIRES(c->lock)
 {
-	struct host *host = c->cs->world->host;
+	pid_t pid;
 
-	for (int i = 0; i < GROUP_PLACES; i++) {
-		if (!group_has(c->group, i) || group_depth(c->group, i) == 0)
-			continue;
-		if (process_oldest_start_ns(host, group_dir(c->group, i),
-					    &c->start_ns) < 0)
-			break;
-		c->slot->start_ns = c->start_ns;
-		return;
-	}
-	c->start_ns = now;
-	c->slot->start_ns = now;
+	if (oldest_locked(c, &pid, &c->start_ns) < 0)
+		c->start_ns = now;
+	c->slot->start_ns = c->start_ns;
 }
 
 /*
@@ -59,11 +62,15 @@ static void find_start_locked(struct container *c, uint64_t now) REQUIRES(c->loc
  */
 static void find_clock_locked(struct container *c, uint64_t now) REQUIRES(c->lock)
 {
-	if (!c->slot->pid || (c->clock_read_ns &&
-			      c->clock_read_ns - c->start_ns > CLOCK_SETTLED_NS))
+	pid_t pid = c->slot->pid;
+	uint64_t start;
+
+	if (c->slot->is_host_clock ||
+	    (c->clock_read_ns && c->clock_read_ns - c->start_ns > CLOCK_SETTLED_NS))
 		return;
-	if (process_clock_offset_ns(c->cs->world->host, c->slot->pid,
-				    &c->clock_offset_ns) == 0)
+	if (!pid && oldest_locked(c, &pid, &start) < 0)
+		return;
+	if (process_clock_offset_ns(c->cs->world->host, pid, &c->clock_offset_ns) == 0)
 		c->clock_read_ns = now > c->start_ns ? now : c->start_ns;
 }
 
@@ -80,6 +87,13 @@ static int ready_locked(struct container *c, uint64_t now) REQUIRES(c->lock)
 	return r;
 }
 
+/* Whether descriptors run out, by what @r says or by how they are numbered. */
+static bool is_full_locked(const struct container *c, int r) REQUIRES(c->lock)
+{
+	return r == -EMFILE ||
+	       (c->group && group_highest_fd(c->group) >= c->cs->fd_limit);
+}
+
 static int view_once(struct container *c, unsigned needs, const char *host_path,
 		     struct view *v, bool *ret_full)
 {
@@ -89,6 +103,7 @@ static int view_once(struct container *c, unsigned needs, const char *host_path,
 
 	lock_scope(&c->lock);
 	r = ready_locked(c, now);
+	*ret_full = is_full_locked(c, r);
 	if (r < 0)
 		return r;
 	if (needs & (VIEW_TIMES | VIEW_CLOCK | VIEW_BTIME))
@@ -108,20 +123,23 @@ static int view_once(struct container *c, unsigned needs, const char *host_path,
 		group_trace(c->group, take_ptr(c->trace), c->trace_context);
 	r = gather_view(&g, needs, host_path, v);
 	group_trace(c->group, NULL, NULL);
-	*ret_full = group_highest_fd(c->group) >= c->cs->fd_limit;
+	*ret_full = is_full_locked(c, r);
 	return r;
 }
 
+/* Too many containers to keep all their files open: begin anew. */
 int container_view(struct container *c, unsigned needs, const char *host_path,
 		   struct view *v)
 {
 	bool full = false;
 	int r = view_once(c, needs, host_path, v, &full);
 
-	/* Too many containers to keep all their files open: begin anew. */
 	if (full)
 		containers_trim(c->cs);
-	return r;
+	if (r != -EMFILE)
+		return r;
+	view_done(v);
+	return view_once(c, needs, host_path, v, &full);
 }
 
 void container_trace(struct container *c,
@@ -134,18 +152,32 @@ void container_trace(struct container *c,
 	c->tracer = pthread_self();
 }
 
-int container_with_load(struct container *c,
-			int (*update)(struct container_load *load, struct group *group,
-				      uint64_t start_ns, void *context),
-			void *context)
+static int with_load_once(struct container *c,
+			  int (*update)(struct container_load *load, struct group *group,
+					uint64_t start_ns, void *context),
+			  void *context, bool *ret_full)
 {
 	int r;
 
 	lock_scope(&c->lock);
 	r = ready_locked(c, clock_now_ns());
-	if (r < 0)
-		return r;
-	return update(&c->slot->load, c->group, c->start_ns, context);
+	if (r >= 0)
+		r = update(&c->slot->load, c->group, c->start_ns, context);
+	*ret_full = is_full_locked(c, r);
+	return r;
+}
+
+int container_with_load(struct container *c,
+			int (*update)(struct container_load *load, struct group *group,
+				      uint64_t start_ns, void *context),
+			void *context)
+{
+	bool full;
+	int r = with_load_once(c, update, context, &full);
+
+	if (full)
+		containers_trim(c->cs);
+	return r == -EMFILE ? with_load_once(c, update, context, &full) : r;
 }
 
 void container_load_was_read(struct container *c)

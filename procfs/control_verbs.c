@@ -189,7 +189,7 @@ static int register_spec(struct service *s, const struct container_spec *spec,
 	if (r < 0)
 		return fail(answer, -r, "cannot register '%s': %s", spec->id, strerror(-r));
 
-	buf_addf(answer, "ok\n%s/containers/%s\n", s->config->mounted_at, spec->id);
+	buf_addf(answer, "ok\n%s/containers/%s\n", s->state->mounted_at, spec->id);
 	return 0;
 }
 

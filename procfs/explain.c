@@ -90,6 +90,7 @@ static void keep_reading(void *context, const struct group_reading *reading)
 {
 	struct readings *all = context;
 	struct kept *k = &all->list[all->count];
+	const char *limit;
 
 	if (all->count == READINGS_MAX)
 		return;
@@ -98,8 +99,11 @@ static void keep_reading(void *context, const struct group_reading *reading)
 			    .name = reading->name, .result = reading->result };
 	for (const char *p = reading->text; *p; p++)
 		k->lines += *p == '\n';
-	snprintf(k->text, sizeof(k->text), "%.*s", (int)strcspn(reading->text, "\n"),
-		 reading->text);
+	/* Of many lines, the one that limits. */
+	limit = strstr(reading->text, "hierarchical_memory_limit");
+	snprintf(k->text, sizeof(k->text), "%.*s",
+		 (int)strcspn(limit ? limit : reading->text, "\n"),
+		 limit ? limit : reading->text);
 }
 
 static bool is_limit(const char *name)
@@ -156,7 +160,9 @@ static void add_readings(const struct container *c, const struct readings *all,
 		if (k->result < 0)
 			buf_addf(out, "%s", strerror(-k->result));
 		else if (k->lines > 1)
-			buf_addf(out, "%u lines", k->lines);
+			buf_addf(out, "%u lines%s%s", k->lines,
+				 strncmp(k->text, "hierarchical", 12) == 0 ? ", " : "",
+				 strncmp(k->text, "hierarchical", 12) == 0 ? k->text : "");
 		else
 			buf_adds(out, k->text);
 		buf_adds(out, decides(all, k) ? "   <- decides\n" : "\n");

@@ -104,11 +104,27 @@ static uint64_t reclaimable(const struct memory_stat *stat)
 	return stat->active_file + stat->inactive_file + stat->slab_reclaimable;
 }
 
-static int read_limits(struct gather *g, unsigned level, struct memory_level *l)
+/*
+ * v1's memory.stat has the lowest limit of all levels. The container's own is
+ * that one, or a higher one; then the level that has it holds at least as much
+ * that cannot be dropped, so it has less to spare, and the own limit decides
+ * nothing. Either way it need not be read.
+ */
+static int read_max(struct gather *g, const struct view_memory *m, unsigned level,
+		    uint64_t *ret_bytes)
+{
+	if (m->is_v1 && level == 0 && m->stat.limit != VIEW_UNLIMITED) {
+		*ret_bytes = m->stat.limit;
+		return 0;
+	}
+	return group_read_limit(g->group, CGROUP_MEMORY, level, names_of(g)->max, ret_bytes);
+}
+
+static int read_limits(struct gather *g, const struct view_memory *m, unsigned level,
+		       struct memory_level *l)
 {
 	const struct names *names = names_of(g);
-	int r = group_read_limit(g->group, CGROUP_MEMORY, level, names->max,
-				 &l->max_bytes);
+	int r = read_max(g, m, level, &l->max_bytes);
 
 	l->high_bytes = VIEW_UNLIMITED;
 	if (r >= 0 && names->high)
@@ -150,7 +166,7 @@ static int read_levels(struct gather *g, const struct view_memory *m,
 
 	for (unsigned level = 0; level < depth && count < LEVELS_MAX; level++) {
 		struct memory_level *l = &levels[count];
-		int r = read_limits(g, level, l);
+		int r = read_limits(g, m, level, l);
 
 		if (r < 0)
 			return r;

@@ -21,6 +21,8 @@
 #define PERIOD_S   5
 #define DEPTH_MAX  16		/* of cgroups below the container's own */
 #define TASKS_MAX  20000	/* looked at in one pass over one container */
+#define FEW_TASKS  64		/* may be counted for a reader */
+#define FRESH_NS   NS_PER_S
 #define ONE	   2048.0
 
 static const unsigned minutes[3] = { 1, 5, 15 };
@@ -197,11 +199,17 @@ static int sample(struct container_load *load, struct group *group, uint64_t sta
 	return 0;
 }
 
-/* The same, unless the sampler has been here. */
-static int sample_first(struct container_load *load, struct group *group,
-			uint64_t start_ns, void *context)
+/*
+ * The same, unless that was done a moment ago. A container of many tasks is left
+ * to the sampler; one that had none was looked at before it began.
+ */
+static int sample_for_reader(struct container_load *load, struct group *group,
+			     uint64_t start_ns, void *context)
 {
-	if (load->sampled_ns && clock_now_ns() - load->sampled_ns < 2 * PERIOD_S * NS_PER_S)
+	uint64_t age = clock_now_ns() - load->sampled_ns;
+	uint64_t kept = load->total <= FEW_TASKS ? FRESH_NS : 2 * PERIOD_S * NS_PER_S;
+
+	if (load->sampled_ns && load->total && age < kept)
 		return 0;
 	return sample(load, group, start_ns, context);
 }
@@ -215,7 +223,7 @@ static int sample_and_copy(struct container_load *load, struct group *group,
 			   uint64_t start_ns, void *context)
 {
 	const struct copy *copy = context;
-	int r = sample_first(load, group, start_ns, copy->host);
+	int r = sample_for_reader(load, group, start_ns, copy->host);
 
 	if (r < 0)
 		return r;

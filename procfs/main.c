@@ -9,10 +9,12 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
+#include <unistd.h>
 
 #include "common/cleanup.h"
 #include "common/log.h"
 #include "common/procfs_client.h"
+#include "common/sanitizer.h"
 #include "procfs/command.h"
 #include "procfs/options.h"
 #include "procfs/service.h"
@@ -125,6 +127,48 @@ static int count_cpus(const struct config *c, unsigned *ret_count)
 	return 0;
 }
 
+/*
+ * What is done once for a mount. A newer version that goes on with it must not
+ * touch the mountpoint, which waits for itself, and finds the socket made.
+ */
+static int prepare(struct config *c)
+{
+	int fd;
+
+	if (!session_is_handover()) {
+		if (prepare_mountpoint(c) < 0)
+			return -1;
+		return control_listen(config_socket(c), &c->control);
+	}
+
+	fd = session_handover_fd(0);
+	if (fd < 0) {
+		log_error("the running version did not hand its control socket on");
+		return fd;
+	}
+	c->control.listen_fd = fd;
+	c->mounted_at = strdup(config_mountpoint(c));
+	return c->mounted_at ? 0 : -ENOMEM;
+}
+
+/* The daemon's working directory is not that of the user. */
+static int make_absolute(char **path)
+{
+	cleanup_free char *cwd = NULL;
+	char *absolute;
+
+	if (!*path || **path == '/')
+		return 0;
+	cwd = getcwd(NULL, 0);
+	if (!cwd)
+		return -errno;
+	if (asprintf(&absolute, "%s/%s", cwd, *path) < 0)
+		return -ENOMEM;
+	free(*path);
+	*path = absolute;
+	return 0;
+}
+
 static int serve(struct config *c)
 {
 	struct session_config session = {
@@ -139,12 +183,16 @@ static int serve(struct config *c)
 	};
 	unsigned cpu_count;
 
-	if (prepare_mountpoint(c) < 0 || count_cpus(c, &cpu_count) < 0 ||
-	    control_listen(config_socket(c), &c->control) < 0)
+	if (make_absolute(&c->socket) < 0 || make_absolute(&c->mountpoint) < 0) {
+		log_error("the working directory is gone\nGive absolute paths.");
+		return EXIT_FAILED;
+	}
+	if (count_cpus(c, &cpu_count) < 0 || prepare(c) < 0)
 		return EXIT_FAILED;
 
 	session.mountpoint = c->mounted_at;
 	session.state_bytes = service_state_size(cpu_count);
+	session.inherit_fds[0] = c->control.listen_fd;
 	return session_run(&session, &service_session, c);
 }
 

@@ -13,6 +13,7 @@
 #include "common/cleanup.h"
 #include "common/errors.h"
 #include "procfs/clock.h"
+#include "procfs/text.h"
 
 #define OLDEST_LOOKED_AT 256	/* processes; the oldest are listed first mostly */
 
@@ -23,12 +24,14 @@ static void process_path(char path[64], pid_t pid, const char *name)
 
 int process_read(const struct host *host, pid_t pid, const char *name, struct buf *out)
 {
+	cleanup_fd int fd = -1;
 	char path[64];
-	int r;
 
 	process_path(path, pid, name);
-	r = host_read(host, path, out);
-	return r == -ENOENT ? -ESRCH : r;
+	fd = neg_errno(openat(host_root_fd(host), path, O_RDONLY | O_CLOEXEC));
+	if (fd < 0)
+		return fd == -ENOENT ? -ESRCH : fd;
+	return text_pread(fd, out);	/* these are written in one piece */
 }
 
 const char *process_stat_field(const char *text, unsigned field)
@@ -57,7 +60,8 @@ int process_start_ns(const struct host *host, pid_t pid, uint64_t *ret_ns)
 	return 0;
 }
 
-int process_oldest_start_ns(const struct host *host, int cgroup_dir_fd, uint64_t *ret_ns)
+int process_oldest(const struct host *host, int cgroup_dir_fd, pid_t *ret_pid,
+		   uint64_t *ret_start_ns)
 {
 	cleanup_buf struct buf text = BUF_INIT;
 	uint64_t oldest = UINT64_MAX;
@@ -73,14 +77,17 @@ int process_oldest_start_ns(const struct host *host, int cgroup_dir_fd, uint64_t
 	for (char *line = strtok_r(text.data, "\n", &save);
 	     line && looked_at < OLDEST_LOOKED_AT;
 	     line = strtok_r(NULL, "\n", &save), looked_at++) {
+		pid_t pid = atoi(line);
 		uint64_t start;
 
-		if (process_start_ns(host, atoi(line), &start) == 0 && start < oldest)
+		if (process_start_ns(host, pid, &start) == 0 && start < oldest) {
 			oldest = start;
+			*ret_pid = pid;
+		}
 	}
 	if (oldest == UINT64_MAX)
 		return -ESRCH;
-	*ret_ns = oldest;
+	*ret_start_ns = oldest;
 	return 0;
 }
 

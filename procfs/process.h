@@ -24,8 +24,9 @@ const char *process_stat_field(const char *text, unsigned field);
 /** process_start_ns() - when it began, CLOCK_BOOTTIME; 0 or -errno */
 int process_start_ns(const struct host *host, pid_t pid, uint64_t *ret_ns);
 
-/** process_oldest_start_ns() - when the oldest in a cgroup began; -ESRCH if empty */
-int process_oldest_start_ns(const struct host *host, int cgroup_dir_fd, uint64_t *ret_ns);
+/** process_oldest() - the oldest in a cgroup, and when it began; -ESRCH if empty */
+int process_oldest(const struct host *host, int cgroup_dir_fd, pid_t *ret_pid,
+		   uint64_t *ret_start_ns);
 
 /**
  * process_clock_offset_ns() - what its time namespace adds to CLOCK_BOOTTIME

@@ -3,6 +3,7 @@
 #include "procfs/service.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -37,10 +38,13 @@ static int open_state(struct service *s)
 	if (!state || bytes < service_state_size(host_cpu_count(s->world.host)))
 		return -EPROTO;
 	s->state = (void *)state;
-	if (s->state->magic == 0)
-		*s->state = (struct service_state){
-			STATE_MAGIC, STATE_VERSION, (uint64_t)time(NULL), 0,
-		};
+	if (s->state->magic == 0) {
+		s->state->version = STATE_VERSION;
+		s->state->began_s = (uint64_t)time(NULL);
+		snprintf(s->state->mounted_at, sizeof(s->state->mounted_at), "%s",
+			 s->config->mounted_at);
+		s->state->magic = STATE_MAGIC;
+	}
 	if (s->state->magic != STATE_MAGIC || s->state->version != STATE_VERSION)
 		return -EPROTO;
 
@@ -156,10 +160,36 @@ static void stop(void *userdata)
 	service_close(s);
 }
 
+/* Another version takes over. */
+static void pause_service(void *userdata)
+{
+	struct service *s = userdata;
+
+	s->control = control_stop(s->control);
+	s->sampler = load_sampler_stop(s->sampler);
+}
+
+/* The rest of the state is checked by its size, which the session compares. */
+static int check(struct session *session, void *context)
+{
+	size_t bytes;
+	const struct service_state *state = session_state(session, &bytes);
+
+	if (!state || bytes < sizeof(*state) || state->magic != STATE_MAGIC ||
+	    state->version != STATE_VERSION) {
+		log_error("this version cannot go on from the state of the running one\n"
+			  "Unmount, and start this version.");
+		return -EPROTO;
+	}
+	return 0;
+}
+
 const struct session_service service_session = {
 	.ops = &procfs_ops,
 	.ops_size = sizeof(procfs_ops),
 	.start = start,
 	.init = init,
 	.stop = stop,
+	.pause = pause_service,
+	.check = check,
 };

@@ -7,6 +7,8 @@
  */
 #pragma once
 
+#include <limits.h>
+
 #include "common/session.h"
 #include "procfs/options.h"
 #include "procfs/container.h"
@@ -23,6 +25,7 @@ struct service_state {
 	uint32_t magic, version;
 	uint64_t began_s;	/* CLOCK_REALTIME: when the mount was made */
 	uint64_t next_handle;
+	char mounted_at[PATH_MAX];	/* the mountpoint, resolved before it was one */
 	struct stats stats;
 };
 

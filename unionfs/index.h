@@ -76,6 +76,8 @@ unsigned index_nlink(enum overlay_ns ns, int dir_fd, const char *name,
 /**
  * index_nlink_set() - keep the number of links to show
  * @upper_nlink: of the object when the operation at hand is done
+ *
+ * Return: 0, also where the object can hold no such attribute; -errno.
  */
 int index_nlink_set(enum overlay_ns ns, int dir_fd, const char *name, unsigned nlink,
 		    unsigned upper_nlink);

@@ -34,6 +34,7 @@ enum inode_flag {
 	INODE_ALIASED = 1 << 3,	   /* found by its origin as well */
 	INODE_METACOPY = 1 << 4,   /* certainly a metacopy */
 	INODE_LOST = 1 << 6,	   /* pages that could not be written are being dropped */
+	INODE_LOST_TIME = 1 << 7,  /* the time of a lost write is yet to come */
 	INODE_INDEXED = 1 << 5,	   /* the copy is in the index, and says its nlink */
 };
 

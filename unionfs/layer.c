@@ -10,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/syscall.h>
@@ -20,6 +19,7 @@
 
 #include "common/cleanup.h"
 #include "common/errors.h"
+#include "unionfs/private_mount.h"
 
 struct layer {
 	int root_fd;		/* owned */
@@ -107,37 +107,16 @@ static int probe(int fd, struct layer_traits *traits)
 	return 0;
 }
 
-/*
- * A mount of our own of just this tree: read-only, so that the kernel itself keeps
- * a lower layer from being changed; without what is mounted below it, as kernel
- * overlay sees a layer; and unreachable for later mounts, so that a union mounted
- * somewhere inside its own layer does not wait for itself. Needs CAP_SYS_ADMIN and
- * Linux 5.12; others work on the tree as it is.
- */
-static int open_private_tree(const char *path)
+/* Through a private mount where that can be had; others work on the tree as it is. */
+static int open_root(const char *path, enum layer_role role,
+		     struct private_mounts *mounts)
 {
-	struct mount_attr attr = {
-		.attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOATIME | MOUNT_ATTR_NODEV |
-			    MOUNT_ATTR_NOSUID,
-		.attr_clr = MOUNT_ATTR__ATIME,	/* what it was takes one to set another */
-		.propagation = MS_PRIVATE,
-	};
-	cleanup_fd int tree_fd = neg_errno(open_tree(AT_FDCWD, path, OPEN_TREE_CLONE |
-							     OPEN_TREE_CLOEXEC));
-
-	if (tree_fd < 0)
-		return tree_fd;
-	if (mount_setattr(tree_fd, "", AT_EMPTY_PATH, &attr, sizeof(attr)) < 0)
-		return -errno;
-	return neg_errno(openat(tree_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-}
-
-static int open_root(const char *path, enum layer_role role)
-{
+	struct private_mounts own = PRIVATE_MOUNTS_INIT;
 	int fd = -1;
 
 	if (role != LAYER_UPPER)
-		fd = open_private_tree(path);
+		fd = private_mounts_open(mounts ? mounts : &own, path);
+	private_mounts_done(&own);
 	if (fd < 0)
 		fd = neg_errno(open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
 	return fd;
@@ -145,7 +124,13 @@ static int open_root(const char *path, enum layer_role role)
 
 int layer_open(const char *path, enum layer_role role, struct layer **ret_layer)
 {
-	cleanup_fd int fd = open_root(path, role);
+	return layer_open_sharing(path, role, NULL, ret_layer);
+}
+
+int layer_open_sharing(const char *path, enum layer_role role,
+		       struct private_mounts *mounts, struct layer **ret_layer)
+{
+	cleanup_fd int fd = open_root(path, role, mounts);
 	struct layer_traits traits = { 0 };
 	struct layer *layer;
 	int r;

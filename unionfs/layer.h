@@ -47,6 +47,13 @@ struct layer;
  */
 int layer_open(const char *path, enum layer_role role, struct layer **ret_layer);
 
+struct private_mounts;
+
+/** layer_open_sharing() - layer_open() of one of several layers, which share mounts
+ *	(private_mount.h); @mounts may be given back afterwards */
+int layer_open_sharing(const char *path, enum layer_role role,
+		       struct private_mounts *mounts, struct layer **ret_layer);
+
 /** layer_close() - accepts NULL, returns NULL */
 struct layer *layer_close(struct layer *layer);
 

@@ -12,6 +12,7 @@
 #include "common/errors.h"
 #include "unionfs/index.h"
 #include "unionfs/override.h"
+#include "unionfs/private_mount.h"
 
 /* Fills the text and hands the error on. */
 static int fail(struct opt_error *error, int r, const char *format, ...)
@@ -75,12 +76,21 @@ static void set_uuid(struct layer_traits *traits, const struct options *o)
 		memset(traits->uuid, 0, sizeof(traits->uuid));
 }
 
-static int open_lower(struct layers *l, const char *path, enum layer_role role,
-		      const struct options *o, struct opt_error *error)
+struct opening {
+	struct layers *layers;
+	const struct options *options;
+	struct private_mounts mounts;
+	struct opt_error *error;
+};
+
+static int open_lower(struct opening *w, const char *path, enum layer_role role)
 {
+	struct layers *l = w->layers;
+	const struct options *o = w->options;
+	struct opt_error *error = w->error;
 	struct layer **slot = &l->lowers[l->lower_count + l->data_count];
 	struct layer_traits traits;
-	int r = layer_open(path, role, slot);
+	int r = layer_open_sharing(path, role, &w->mounts, slot);
 
 	if (r < 0)
 		return fail_open(error, r, role == LAYER_DATA_ONLY ? "data-only lowerdir" :
@@ -102,6 +112,7 @@ static int open_lowers(struct layers *l, const struct options *o,
 		       const struct opt_list *lower, const struct opt_list *data,
 		       struct opt_error *error)
 {
+	struct opening w = { .layers = l, .options = o, .error = error };
 	int r = 0;
 
 	/* One more than named: a read-only upper joins them. */
@@ -110,11 +121,12 @@ static int open_lowers(struct layers *l, const struct options *o,
 		return fail(error, -ENOMEM, "out of memory\nFree some and mount again.");
 
 	if (o->upperdir && !l->upper)
-		r = open_lower(l, o->upperdir, LAYER_LOWER, o, error);
+		r = open_lower(&w, o->upperdir, LAYER_LOWER);
 	for (size_t i = 0; r == 0 && i < lower->count; i++)
-		r = open_lower(l, lower->items[i], LAYER_LOWER, o, error);
+		r = open_lower(&w, lower->items[i], LAYER_LOWER);
 	for (size_t i = 0; r == 0 && i < data->count; i++)
-		r = open_lower(l, data->items[i], LAYER_DATA_ONLY, o, error);
+		r = open_lower(&w, data->items[i], LAYER_DATA_ONLY);
+	private_mounts_done(&w.mounts);
 	return r;
 }
 

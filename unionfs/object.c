@@ -20,9 +20,7 @@
 #include "common/errors.h"
 #include "unionfs/marks.h"
 #include "unionfs/override.h"
-
-#define ACL_DEFAULT "system.posix_acl_default"
-#define ACL_MAX	    65536
+#include "unionfs/stand_in.h"
 
 /* The calling thread's umask, where it is the thread's own. */
 static _Thread_local bool umask_is_own;
@@ -276,77 +274,6 @@ static int make(struct making *m, const char *final_name)
 	return r < 0 ? r : 0;
 }
 
-/* What an upper directory passes on to what is made in it. */
-struct inheritance {
-	bool setgid;
-	gid_t gid;
-	ssize_t acl_length;	/* 0: no default ACL */
-	char acl[ACL_MAX];
-};
-
-static int inheritance_of(struct workdir *work, int upper_dir_fd,
-			  struct inheritance *ret)
-{
-	struct stat st;
-
-	if (fstat(upper_dir_fd, &st) < 0)
-		return -errno;
-	ret->setgid = st.st_mode & S_ISGID;
-	ret->gid = st.st_gid;
-	ret->acl_length = 0;
-
-	if (layer_traits(workdir_upper(work))->has_acls) {
-		ssize_t n = xattr_get_at(upper_dir_fd, "", ACL_DEFAULT, ret->acl,
-					 sizeof(ret->acl));
-
-		if (n < 0 && n != -ENODATA && n != -EOPNOTSUPP)
-			return n;
-		ret->acl_length = n > 0 ? n : 0;
-	}
-	return 0;
-}
-
-static int dress_stand_in(int dir_fd, const char *name, const struct inheritance *from)
-{
-	int r = 0;
-
-	if (from->setgid) {
-		r = neg_errno(fchownat(dir_fd, name, (uid_t)-1, from->gid,
-				       AT_SYMLINK_NOFOLLOW));
-		if (r == 0)
-			r = neg_errno(fchmodat(dir_fd, name, 02700, 0));
-	}
-	if (r == 0 && from->acl_length)
-		r = xattr_set_at(dir_fd, name, ACL_DEFAULT, from->acl,
-				 from->acl_length, 0);
-	return r;
-}
-
-/*
- * A directory in the work directory that passes on what the upper one would.
- * Return: its descriptor; *ret_name is set as soon as there is one to remove.
- */
-static int make_stand_in(struct workdir *work, const struct inheritance *from,
-			 char ret_name[TEMP_NAME_SIZE])
-{
-	char name[TEMP_NAME_SIZE];
-	int r;
-
-	workdir_temp_name(work, name);
-	if (mkdirat(workdir_fd(work), name, 0700) < 0)
-		return -errno;
-	memcpy(ret_name, name, sizeof(name));
-	/* The umask in force may have taken the owner's bits. */
-	if (umask_now & 0700 && fchmodat(workdir_fd(work), name, 0700, 0) < 0)
-		return -errno;
-
-	r = dress_stand_in(workdir_fd(work), name, from);
-	if (r < 0)
-		return r;
-	return neg_errno(openat(workdir_fd(work), name, O_RDONLY | O_DIRECTORY |
-				O_NOFOLLOW | O_CLOEXEC));
-}
-
 /* A directory cannot be renamed over a whiteout: they change places. */
 static int show_dir(struct making *m, int upper_dir_fd, const char *name)
 {
@@ -392,21 +319,14 @@ static int make_over_whiteout(struct making *m, int upper_dir_fd, const char *na
 {
 	char stand_in[TEMP_NAME_SIZE] = "";
 	char temp[TEMP_NAME_SIZE];
-	struct inheritance from;
-	cleanup_fd int dir_fd = -1;
-	int r;
-
-	r = inheritance_of(m->work, upper_dir_fd, &from);
-	if (r < 0)
-		return r;
+	cleanup_fd int dir_fd = stand_in_make(m->work, upper_dir_fd, stand_in);
+	int r = 0;
 
 	workdir_temp_name(m->work, temp);
 	m->name = temp;
-	m->dir_fd = workdir_fd(m->work);
-	if (from.setgid || from.acl_length) {
-		m->dir_fd = dir_fd = make_stand_in(m->work, &from, stand_in);
-		r = dir_fd < 0 ? dir_fd : 0;
-	}
+	m->dir_fd = dir_fd == -ENODATA ? workdir_fd(m->work) : dir_fd;
+	if (m->dir_fd < 0)
+		r = m->dir_fd;
 
 	if (r == 0)
 		r = make_and_show(m, upper_dir_fd, name);

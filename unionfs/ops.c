@@ -100,24 +100,27 @@ static bool is_interrupted(void *arg)
 	return fuse_req_interrupted(arg);
 }
 
-static int map_caller(const struct options *o, const struct fuse_ctx *ctx,
-		      struct call *call)
+/*
+ * An engine prepares a container's root as somebody whom the container has no id
+ * for. What it makes belongs to nobody until it is given to somebody.
+ */
+static uint32_t mapped_caller(const struct idmap *map, uint32_t id)
 {
-	int r = 0;
+	uint32_t mapped;
 
-	call->uid = geteuid();
-	call->gid = getegid();
-	if (!o->squashes_uid)
-		r = idmap_from(&o->uid_map, ctx->uid, &call->uid);
-	if (r == 0 && !o->squashes_gid)
-		r = idmap_from(&o->gid_map, ctx->gid, &call->gid);
-	return r;
+	return idmap_from(map, id, &mapped) == 0 ? mapped : ID_OVERFLOW;
+}
+
+static void map_caller(const struct options *o, const struct fuse_ctx *ctx,
+		       struct call *call)
+{
+	call->uid = o->squashes_uid ? geteuid() : mapped_caller(&o->uid_map, ctx->uid);
+	call->gid = o->squashes_gid ? getegid() : mapped_caller(&o->gid_map, ctx->gid);
 }
 
 bool op_begin(struct op *op, fuse_req_t req)
 {
 	const struct fuse_ctx *ctx = fuse_req_ctx(req);
-	int r;
 
 	op->req = req;
 	op->u = op_union(req);
@@ -126,11 +129,7 @@ bool op_begin(struct op *op, fuse_req_t req)
 	op->call.is_privileged = false;
 	op->call.is_cancelled = is_interrupted;
 	op->call.arg = req;
-	r = map_caller(op->u->options, ctx, &op->call);
-	if (r < 0) {
-		fuse_reply_err(req, -r);
-		return false;
-	}
+	map_caller(op->u->options, ctx, &op->call);
 	op->inode = op_inode(req, op->id);
 	if (!op->inode)
 		return false;
@@ -193,7 +192,7 @@ void op_run(struct op *op)
 	}
 	copy->call.may_wait = true;
 	copy->task.run = run_later;
-	r = pool_submit(op->u->pool, &copy->task);
+	r = pool_submit(op->notifies ? op->u->notifier : op->u->pool, &copy->task);
 	if (r < 0) {
 		fuse_reply_err(op->req, -r);
 		free(copy);

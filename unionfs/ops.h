@@ -27,6 +27,7 @@ struct op {
 	const void *data;
 	size_t size;
 	off_t offset, other_offset;
+	bool notifies;			/* it waits for the kernel: not in the pool for copies */
 	int flags;
 	struct attr_change change;
 	struct fuse_file_info fi;
@@ -71,6 +72,17 @@ void opened_as(struct unionfs *u, const struct opened *o, struct fuse_file_info 
 
 /** ops_pages_lost() - a page of the kernel's could not be written back */
 void ops_pages_lost(struct unionfs *u, struct inode *inode, fuse_ino_t id);
+
+/**
+ * ops_time_lost() - is this change the time of a write that was lost
+ *
+ * The kernel keeps the times of written files and hands them in after the pages: a
+ * file that could not be written must not look as if it had been. True once.
+ */
+bool ops_time_lost(struct inode *inode, const struct attr_change *change);
+
+/** ops_time_found() - something was written after all */
+void ops_time_found(struct inode *inode);
 
 /** ops_negotiate() - what to ask the kernel for; see struct session_service */
 void ops_negotiate(void *userdata, struct fuse_conn_info *conn);

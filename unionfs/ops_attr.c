@@ -42,7 +42,10 @@ static void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr,
 	if (!op_begin(&op, req))
 		return;
 	op.call.is_privileged = !session_request_drops_privileges();
-	op_run(&op);
+	if (ops_time_lost(op.inode, &op.change))
+		op_getattr(req, ino, fi);
+	else
+		op_run(&op);
 }
 
 static bool has_no_xattrs(fuse_req_t req)

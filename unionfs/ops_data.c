@@ -125,6 +125,8 @@ static int run_write(struct op *op)
 	}
 	if (n < (ssize_t)op->size && op->flags)
 		ops_pages_lost(op->u, op->inode, op->id);
+	else if (inode_has(op->inode, INODE_LOST_TIME))
+		ops_time_found(op->inode);
 	if (n < 0)
 		return reply_result(op->req, n);
 	fuse_reply_write(op->req, n);
@@ -235,7 +237,7 @@ static void op_lseek(fuse_req_t req, fuse_ino_t ino, off_t off, int whence,
 		     struct fuse_file_info *fi)
 {
 	struct op op = { .id = ino, .offset = off, .flags = whence,
-			 .run = run_lseek };
+			 .notifies = true, .run = run_lseek };
 
 	if (op_begin(&op, req))
 		op_run(&op);

@@ -52,7 +52,7 @@ static void set_pending(struct unionfs *u, fuse_ino_t id, bool pending)
 	inode->flags |= pending ? INODE_LOST : 0;
 }
 
-/* In the pool: a thread that serves requests would wait for its own answers. */
+/* In a thread of its own: one that serves requests would wait for its own answers. */
 static void forget_pages(struct task *task)
 {
 	struct lost *l = (struct lost *)task;
@@ -69,10 +69,30 @@ static void forget_pages(struct task *task)
 	free(l);
 }
 
+bool ops_time_lost(struct inode *inode, const struct attr_change *c)
+{
+	const int times = FUSE_SET_ATTR_MTIME | FUSE_SET_ATTR_CTIME;
+
+	if (!inode_has(inode, INODE_LOST_TIME) || c->set != times)
+		return false;
+	lock_scope(&inode->lock);
+	inode->flags &= ~INODE_LOST_TIME;
+	return true;
+}
+
+void ops_time_found(struct inode *inode)
+{
+	lock_scope(&inode->lock);
+	inode->flags &= ~INODE_LOST_TIME;
+}
+
 void ops_pages_lost(struct unionfs *u, struct inode *inode, fuse_ino_t id)
 {
 	struct lost *l;
 
+	lock_take(&inode->lock);
+	inode->flags |= INODE_LOST_TIME;
+	lock_drop(&inode->lock);
 	/* Dropping the pages may lose more of them: once is enough. */
 	if (inode_has(inode, INODE_LOST))
 		return;
@@ -81,7 +101,7 @@ void ops_pages_lost(struct unionfs *u, struct inode *inode, fuse_ino_t id)
 		return;
 	*l = (struct lost){ .task.run = forget_pages, .u = u, .id = id };
 	set_pending(u, id, true);
-	if (pool_submit(u->pool, &l->task) < 0) {
+	if (pool_submit(u->notifier, &l->task) < 0) {
 		set_pending(u, id, false);
 		free(l);
 	}

@@ -18,6 +18,7 @@
 #define DIRFDS_MAX	 1024
 #define BACKINGS_MAX	 1024
 #define POOL_THREADS	 4
+#define NOTIFIER_THREADS 2
 
 int union_dev(struct unionfs *u, dev_t dev)
 {
@@ -172,7 +173,8 @@ int union_open(const struct options *options, struct unionfs **ret_union,
 	data_init(&u->data, fd_share(BACKINGS_MAX));
 	merge_cache_init(&u->merges, &key, MERGE_BYTES_MAX);
 	u->pool = pool_new(POOL_THREADS);
-	if (u->pool && fdcache_init(&u->fds, fd_share(DIRFDS_MAX)) == 0 &&
+	u->notifier = pool_new(NOTIFIER_THREADS);
+	if (u->pool && u->notifier && fdcache_init(&u->fds, fd_share(DIRFDS_MAX)) == 0 &&
 	    inode_table_init(&u->inodes, &key, release, u) == 0)
 		r = layers_open(options, &u->opened, error);
 	if (r == 0)
@@ -195,6 +197,7 @@ struct unionfs *union_close(struct unionfs *u)
 	if (!u)
 		return NULL;
 
+	u->notifier = pool_free(u->notifier);
 	u->pool = pool_free(u->pool);
 	if (u->inodes.chunks)
 		inode_table_done(&u->inodes);

@@ -52,7 +52,9 @@ struct unionfs {
 	bool passes_data;		/* data=passthrough or all, and granted */
 	bool passes_lower;		/* data=all, or nothing is ever written */
 	struct passthrough passthrough;
-	struct pool *pool;
+	struct pool *pool;		/* for copies */
+	struct pool *notifier;		/* for what waits until we have answered writes,
+					   which may be queued in the other */
 	struct session *session;	/* lent, once it runs */
 	struct mounted *mounted;	/* main.c's */
 };

@@ -390,7 +390,8 @@ static int probe_traits(struct workdir *work)
 	traits.has_whiteout_dev = workdir_whiteout(work, name) == 0;
 	if (traits.has_whiteout_dev)
 		workdir_remove(work, name);
-	else
+	/* A directory cannot be marked opaque without attributes but by a file. */
+	if (!traits.has_whiteout_dev || !traits.has_xattrs)
 		work->options.aufs_whiteouts = true;
 	/* What is written so must be read so. */
 	traits.has_aufs_marks = work->options.aufs_whiteouts;

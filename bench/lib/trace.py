@@ -18,7 +18,14 @@ OUR_NAME = "nacre-bench-op"
 REQUEST = re.compile(r"^\s*(?P<comm>.*)-\d+\s+\[\d+\].*fuse_request_send: "
                      r"connection \d+ req \d+ opcode (?P<number>\d+) "
                      r"\((?:FUSE_)?(?P<name>\w+)\)")
-SYSCALL = re.compile(r"sys_enter: NR (\d+) ")
+SYSCALL = re.compile(r"sys_enter: NR (\d+) \((\w+), (\w+), (\w+)")
+
+# What moves requests and answers, and waits for them. A daemon reads from the
+# FUSE device with a buffer that has room for the largest write.
+DEVICE_BUFFER = 1 << 16
+READ_REQUEST = "read request"
+TRANSPORT = {READ_REQUEST, "readv", "write", "writev", "splice", "poll", "ppoll",
+             "futex", "epoll_wait", "epoll_pwait", "sched_yield"}
 
 
 class Trace:
@@ -103,7 +110,10 @@ class Trace:
             match = SYSCALL.search(line)
             if match:
                 number = int(match[1])
-                found[names.get(number, f"number {number}")] += 1
+                name = names.get(number, f"number {number}")
+                if name == "read" and int(match[4], 16) >= DEVICE_BUFFER:
+                    name = READ_REQUEST
+                found[name] += 1
         return found
 
     def _outer_threads(self, pid):

@@ -79,7 +79,7 @@ imported "layers that are there" again
 eq "$(nacre images --layers app:v2 | wc -l)" 2 "a name's tail"
 eq "$(nacre images --layers "$(digest "$T/.config" | cut -c1-12)" | wc -l)" 2 "digits of an id"
 eq "$(status_of nacre images --layers app)" 125 "another tag"
-has "$(cat "$T/err")" "no image 'app'" "another tag's message"
+has "$(cat "$T/err")" "There is 'example.com/app:v2'" "another tag's message"
 
 # What no one names any more is removed, and no sooner.
 nacre rmi from-plain from-gzip from-zstd oci:v1 packed piped piped2 again >/dev/null

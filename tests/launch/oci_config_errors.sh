@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # A bundle that cannot be is refused with the field's name, and leaves nothing.
 # A field that nacre does not know is ignored, as the specification wants.
+# timeout: 120
 . "$(dirname "$0")/../lib/test.sh"
 . "$(dirname "$0")/../lib/launch.sh"
 . "$(dirname "$0")/../lib/oci.sh"

@@ -26,6 +26,10 @@ eq "$(status_in_state)" running "after that"
 eq "$(oci ps --format json "$ID")" "[$pid]" "its processes"
 has "$(oci list)" "$ID" "the list"
 
+for ((i = 0; i < 200; i++)); do	# started is not yet printed
+	grep -q ran "$T/log" && break
+	read -rt 0.05 <> <(:) || true
+done
 oci kill "$ID" KILL
 await exit "$pid"
 eq "$(status_in_state)" stopped "after kill"

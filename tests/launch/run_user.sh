@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # An ordinary user runs containers, in a user namespace of its own; limits that it
 # may not set are refused, not forgotten.
+[ -n "${NACRE_TEST_OWN_MOUNTS:-}" ] || [ "$(id -u)" != 0 ] ||
+	exec env NACRE_TEST_OWN_MOUNTS=1 unshare --mount --propagation private "$0"
 . "$(dirname "$0")/../lib/test.sh"
 . "$(dirname "$0")/../lib/launch.sh"
 need_cmd setpriv

@@ -55,9 +55,15 @@ leaves_nothing() {
 make_root() {
 	local busybox
 	busybox=$(command -v busybox) || skip "needs busybox-static"
+	if [ -d "$T/.busybox-root" ]; then
+		mkdir -p "$1"
+		cp -a "$T/.busybox-root/." "$1"
+		return
+	fi
 	mkdir -p "$1/bin"
 	cp "$busybox" "$1/bin/busybox"
 	"$busybox" --list | grep -vx busybox | while read -r applet; do
 		ln -s busybox "$1/bin/$applet"
 	done
+	cp -a "$1" "$T/.busybox-root"
 }

@@ -198,5 +198,5 @@ unmount() {
 	[ ${#pids[@]} = 0 ] || await exit "${pids[@]}"
 }
 
-# need_union - the union under test; a build without it can test nothing here
-need_union() { [ -x "$NACRE_UNIONFS" ] || skip "no nacre-unionfs in $NACRE_BUILD"; }
+# need_union - the union under test, built
+need_union() { [ -x "$NACRE_UNIONFS" ] || fail "there is no $NACRE_UNIONFS: run make first"; }

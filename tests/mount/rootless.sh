@@ -49,6 +49,10 @@ check test -z "$(ls -A open/inner)"
 check test "$(stat -c %a open)" = 555
 ln -s target new-link
 mkfifo pipe
+chmod 0600 fifo-a			# can hold no user.* attribute
+check test fifo-a -ef fifo-b
+check test "$(stat -c %a fifo-b)" = 600
+rm fifo-a
 touch -h -d 2001-02-03 new-link
 setfattr -n user.overlay.mine -v 1 big 2>/dev/null || { chmod 0600 big; setfattr -n user.overlay.mine -v 1 big; }
 check test "$(getfattr --only-values -n user.overlay.mine big)" = 1
@@ -66,6 +70,8 @@ make_layers() {
 	ln -s nowhere "$1/lower/link"
 	echo inner >"$1/lower/shut/inner/file"
 	chmod 0555 "$1/lower/shut"
+	mkfifo "$1/lower/fifo-a"
+	ln "$1/lower/fifo-a" "$1/lower/fifo-b"
 	echo later >"$1/lower/read-only-later"
 	head -c 300000 /dev/zero >"$1/lower/big"
 	chown -R $USER_ID:$USER_ID "$1"

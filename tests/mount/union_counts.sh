@@ -9,8 +9,9 @@ need_root
 need_fuse
 need_union
 
-tracing=/sys/kernel/tracing
-[ -d "$tracing/events/fuse/fuse_request_send" ] || mount -t tracefs tracefs "$tracing" 2>/dev/null || true
+tracing=$T/tracing
+mkdir "$tracing"
+mount -t tracefs tracefs "$tracing" 2>/dev/null || skip "no tracefs"
 [ -d "$tracing/events/fuse/fuse_request_send" ] || skip "no tracepoint fuse:fuse_request_send"
 trace=$tracing/instances/$TEST_ID
 mkdir "$trace" || skip "no trace instance of our own"

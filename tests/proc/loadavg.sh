@@ -20,6 +20,11 @@ busy=$(procfs register busy --cgroup "/$TEST_ID/busy")
 # what that was up to 5 s ago, for load averages are counted every 5 s.
 in_cgroup "$TEST_ID/busy/below" sh -c 'while :; do :; done' &
 in_cgroup "$TEST_ID/busy/below" sh -c 'while :; do :; done' &
+# The first read samples: it must find both.
+for h in $(hierarchies); do
+	while [ "$(wc -l <"$h/$TEST_ID/busy/below/cgroup.procs")" -lt 2 ]; do :; done
+	while [ "$(wc -l <"$h/$TEST_ID/idle/cgroup.procs")" -lt 1 ]; do :; done
+done
 worked=0
 while [ "$worked" -lt 300 ]; do	# ticks of CPU time: they have run for a while
 	worked=$(awk '/^cpu / { print $2 + $3 + $4 }' "$busy/proc/stat")

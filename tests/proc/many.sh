@@ -6,6 +6,7 @@ h=$(hierarchy pids)
 [ -n "$h" ] || skip "no pids controller"
 
 make_cgroup "$TEST_ID"
+defer find "$h/$TEST_ID" -mindepth 1 -depth -type d -exec rmdir {} +
 ulimit -n 256	# hard, too: not all can be kept open
 start_procfs
 open_files() { find "/proc/$worker/fd" -mindepth 1 | wc -l; }

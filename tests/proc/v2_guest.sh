@@ -39,15 +39,15 @@ for m in virtio_pci 9pnet_virtio 9p fuse; do modprobe \$m; done
 mount -t 9p -o trans=virtio,version=9p2000.L,ro,cache=loose,msize=262144 host /host ||
 	echo "GUEST: cannot mount the host's files"
 mount -t proc proc /host/proc; mount -t sysfs sysfs /host/sys
-mount -t devtmpfs dev /host/dev; mkdir -p /host/dev/shm
+mount -t devtmpfs dev /host/dev; mkdir -p /host/dev/shm; ln -s /proc/self/fd /host/dev/fd
 mount -t tmpfs tmpfs /host/run; mount -t tmpfs tmpfs /host/dev/shm
 mount -t cgroup2 cgroup2 /host/sys/fs/cgroup
 for c in \$(cat /host/sys/fs/cgroup/cgroup.controllers); do
 	echo +\$c >/host/sys/fs/cgroup/cgroup.subtree_control
 done
 chroot /host /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root TMPDIR=/dev/shm \
-	NACRE_BUILD='$NACRE_BUILD' NACRE_KILLS=10 NACRE_ROUNDS=20 /bin/bash -c '
-	for t in refuse registered automatic explain loadavg invariants restart; do
+	NACRE_BUILD='$NACRE_BUILD' NACRE_KILLS=5 NACRE_ROUNDS=3 /bin/bash -c '
+	for t in registered automatic explain loadavg confined invariants restart; do
 		timeout 240 "$NACRE_SRC/tests/proc/\$t.sh" >/dev/shm/out 2>&1 </dev/null
 		status=\$?
 		echo "GUEST: \$t \$status"

@@ -9,6 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/sanitizer.h"
+
 static int usage(void)
 {
 	fprintf(stderr,

@@ -24,12 +24,13 @@
  * What two unions may store differently and mean the same. Origin, impure,
  * nlink and uuid only help the one that wrote them to find numbers again;
  * whether a file whose mode was changed holds its data is a question of its
- * size to one and of options to the other, and the trees tell if it is right.
+ * size to one and of options to the other; and a redirect may stand on a directory
+ * or on one above it. The trees tell if these are right.
  */
 static const char *const free_to_differ[] = {
 	"trusted.overlay.origin",  "trusted.overlay.impure", "trusted.overlay.nlink",
 	"trusted.overlay.uuid",	   "trusted.overlay.upper",  "trusted.overlay.metacopy",
-	"trusted.overlay.literal",
+	"trusted.overlay.literal", "trusted.overlay.redirect",
 };
 
 struct seen {
@@ -85,12 +86,10 @@ static void dump_link(struct dump *d, const char *name, const struct stat *st)
 		d->seen[d->seen_count++] = (struct seen){ st->st_ino, st->st_dev, strdup(name) };
 }
 
-static bool may_differ(const struct dump *d, const struct stat *st, const char *name)
+static bool may_differ(const struct dump *d, const char *name)
 {
 	size_t i;
 
-	if (S_ISREG(st->st_mode) && !strcmp(name, "trusted.overlay.redirect"))
-		return d->kind == DUMP_UPPER;	/* belongs to a metacopy */
 	for (i = 0; i < sizeof(free_to_differ) / sizeof(*free_to_differ); i++)
 		if (!strcmp(name, free_to_differ[i]))
 			return d->kind == DUMP_UPPER;
@@ -117,7 +116,7 @@ static void dump_xattr(const struct dump *d, const char *path, const char *name)
 }
 
 /* @path is relative to the current directory: xattrs have no *at() calls. */
-static void dump_xattrs(const struct dump *d, const struct stat *st, const char *path)
+static void dump_xattrs(const struct dump *d, const char *path)
 {
 	static char list[XATTR_MAX];
 	ssize_t size = llistxattr(path, list, sizeof(list));
@@ -127,7 +126,7 @@ static void dump_xattrs(const struct dump *d, const struct stat *st, const char 
 	if (size < 0)
 		fprintf(d->out, " listxattr(%s)", strerrorname_np(errno));
 	for (p = list; size > 0 && p < list + size && n < 256; p += strlen(p) + 1)
-		if (!may_differ(d, st, p))
+		if (!may_differ(d, p))
 			names[n++] = p;
 	qsort(names, n, sizeof(*names), compare_names);
 	for (i = 0; i < n; i++)
@@ -187,7 +186,7 @@ static void dump_object(struct dump *d, const char *shown, const char *path,
 		dump_content(d, path);
 	if (S_ISLNK(st->st_mode))
 		dump_target(d, path);
-	dump_xattrs(d, st, path);
+	dump_xattrs(d, path);
 	if (d->kind == DUMP_LAYER)
 		fprintf(d->out, " ctime=%lld.%09ld", (long long)st->st_ctim.tv_sec,
 		       st->st_ctim.tv_nsec);
@@ -206,10 +205,9 @@ static int by_bytes(const struct dirent **a, const struct dirent **b)
 
 static int dump_dir(struct dump *d, const char *shown);
 
-static bool is_marked(const char *dir)
+static bool is_opaque(const char *dir)
 {
-	return lgetxattr(dir, "trusted.overlay.opaque", NULL, 0) >= 0 ||
-	       lgetxattr(dir, "trusted.overlay.redirect", NULL, 0) >= 0;
+	return lgetxattr(dir, "trusted.overlay.opaque", NULL, 0) >= 0;
 }
 
 /* Enters directories one by one: a tree may be deeper than a path can say. */
@@ -227,7 +225,7 @@ static int dump_subdir(struct dump *d, const char *shown, const char *name)
 }
 
 /*
- * An upper directory without a mark that holds nothing to be compared is only
+ * An upper directory that is not opaque and holds nothing to be compared is only
  * a copy, and says nothing that the tree does not.
  */
 static int dump_dir_entry(struct dump *d, const char *shown, const char *name,
@@ -244,7 +242,7 @@ static int dump_dir_entry(struct dump *d, const char *shown, const char *name,
 	r = dump_subdir(d, shown, name);
 	fclose(d->out);
 	d->out = out;
-	if (d->kind != DUMP_UPPER || size || is_marked(name))
+	if (d->kind != DUMP_UPPER || size || is_opaque(name))
 		dump_object(d, shown, name, st);
 	fwrite(below, 1, size, out);
 	return r;

@@ -23,11 +23,13 @@ struct template {
  * Not tried at random, for kernel overlay answers in its own way: changing
  * attributes through a descriptor for reading (EEXIST, once the file is unlinked),
  * truncating to the same size (it changes mtime), opening for writing and then
- * writing nothing (it copies up at once, we do when something changes).
+ * writing nothing (it copies up at once, we do when something changes), set-gid files
+ * (whoever writes one: FUSE does not say which groups they are in).
  */
 static const struct template user_templates[] = {
 	{ 6, "create {F} {M}" },
 	{ 6, "mkdir {D} {M}" },
+	{ 2, "mkdir {D} 2775" },
 	{ 1, "fifo {F} {M}" },
 	{ 1, "sock {F} {M}" },
 	{ 1, "chr {F} {M} 1 3" },
@@ -189,8 +191,7 @@ static void put_file(struct rng *rng)
 static void put_choice(struct rng *rng, char kind)
 {
 	static const char *const modes[] = {
-		"0644", "0755", "0600", "0777", "0400", "0750", "1777", "2755", "4755",
-		"0", "2770",
+		"0644", "0755", "0600", "0777", "0400", "0750", "1777", "4755", "0",
 	};
 	static const unsigned offsets[] = { 0, 1, 100, 511, 4095, 4096, 5000, 65536, 100000 };
 	static const unsigned lengths[] = { 1, 10, 100, 4096, 4097, 10000, 70000 };
@@ -199,7 +200,6 @@ static void put_choice(struct rng *rng, char kind)
 		"user.one", "user.two", "trusted.one", "security.one", "user.overlay.opaque",
 		"trusted.overlay.opaque",
 	};
-	static const unsigned other_lengths[] = { 7, 5001, 20001, 99999 };
 	static const char *const read_flags[] = {
 		"rdonly", "rdonly", "rdonly|nofollow", "rdonly|trunc", "path",
 	};
@@ -230,7 +230,7 @@ static void put_choice(struct rng *rng, char kind)
 	case 'T': printf("%u", 1000000000 + below(rng, 1000)); break;
 	case 'R': printf("%u", below(rng, 2)); break;
 	case 'W': printf("%u", 2 + below(rng, 2)); break;
-	case 'N': printf("%u", PICK(rng, other_lengths)); break;
+	case 'N': printf("%u", 1 + below(rng, 100000)); break;
 	case 'r': printf("%s", PICK(rng, read_flags)); break;
 	case 'w': printf("%s", PICK(rng, write_flags)); break;
 	case 'A': printf("%s", PICK(rng, acls)); break;

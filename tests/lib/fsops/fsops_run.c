@@ -251,5 +251,6 @@ bool fsops_run(FILE *in)
 	for (i = 0; i < FSOPS_SLOTS; i++)
 		if (ops.fds[i] >= 0)
 			close(ops.fds[i]);
-	return ok;
+	/* The leak check at the end wants to look into itself. */
+	return setresuid((uid_t)-1, getuid(), (uid_t)-1) == 0 && ok;
 }
