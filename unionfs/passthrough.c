@@ -25,6 +25,7 @@
 
 struct left {
 	struct left *next;
+	uint64_t node_id;
 	int32_t id;
 	uint32_t opens;
 };
@@ -159,16 +160,27 @@ void passthrough_unregister(struct unionfs *u, int32_t id)
 	(void)ioctl(session_device(u->session), FUSEK_IOC_BACKING_CLOSE, &value);
 }
 
-int passthrough_leave(struct unionfs *u, int32_t id, uint32_t opens)
+int passthrough_leave(struct unionfs *u, uint64_t node_id, int32_t id,
+		      uint32_t opens)
 {
 	struct left *l = malloc(sizeof(*l));
 
 	if (!l)
 		return -ENOMEM;
 	lock_scope(&u->passthrough.lock);
-	*l = (struct left){ u->passthrough.left, id, opens };
+	*l = (struct left){ u->passthrough.left, node_id, id, opens };
 	u->passthrough.left = l;
 	return 0;
+}
+
+bool passthrough_has_left(struct unionfs *u, uint64_t node_id)
+{
+	struct left *l;
+
+	lock_scope(&u->passthrough.lock);
+	for (l = u->passthrough.left; l && l->node_id != node_id; l = l->next)
+		;
+	return l;
 }
 
 void passthrough_close_left(struct unionfs *u, int32_t id)
