@@ -9,6 +9,7 @@
 
 #include "common/log.h"
 #include "common/opt.h"
+#include "common/sanitizer.h"
 #include "launcher/cmd_image.h"
 #include "launcher/fault.h"
 #include "launcher/json.h"

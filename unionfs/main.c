@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include "common/log.h"
+#include "common/sanitizer.h"
 #include "unionfs/ops.h"
 
 #define PROGRAM "nacre-unionfs"
