@@ -251,6 +251,9 @@ worker_dies() {
 }
 
 mkfifo -m 666 "$T/fifo"
+begin cached
+set_id_bits
+unmount "$m"
 for data in passthrough all; do
 	begin $data
 	data_moves_without_requests
