@@ -21,10 +21,11 @@ static bool is_for_writing(int flags)
 	return (flags & O_ACCMODE) != O_RDONLY || (flags & O_TRUNC);
 }
 
-/* Through a map that is shared, of which nobody learns when it is written. */
-static bool can_be_mapped_for_writing(int flags)
+/* Through a map that is shared, or through another inode of the kernel's. */
+static bool is_written_unseen(const struct inode *inode, uint64_t id, int flags)
 {
-	return (flags & O_ACCMODE) == O_RDWR;
+	return (flags & O_ACCMODE) == O_RDWR ||
+	       (is_for_writing(flags) && id != inode_node_id(inode));
 }
 
 void handle_ask_anew(struct unionfs *u, uint64_t id)
@@ -127,7 +128,8 @@ static int leave_lower_locked(struct unionfs *u, struct inode *inode)
 
 	if (!inode->backing_id || !inode->passes_below)
 		return 0;
-	r = passthrough_leave(u, inode->backing_id, inode->passed_opens);
+	r = passthrough_leave(u, inode_node_id(inode), inode->backing_id,
+			      inode->passed_opens);
 	if (r < 0)
 		return r;
 	inode->backing_id = 0;
@@ -155,9 +157,13 @@ static int open_locked(struct unionfs *u, struct inode *inode, uint64_t id,
 		       int flags, bool as_root, struct opened *ret)
 	REQUIRES(inode->lock)
 {
-	if (id != inode_node_id(inode))
+	if (id != inode_node_id(inode) && passthrough_has_left(u, id))
 		return -ESTALE;
 	begin_passing(u, inode, as_root);
+	/* Two inodes of the kernel have a file in common, but never pages. */
+	if (id != inode_node_id(inode) &&
+	    (!inode->backing_id || inode->passes_below))
+		return -ESTALE;
 	*ret = (struct opened){ .backing_id = inode->backing_id,
 				.keeps_pages = inode->layer != LAYER_TOP ||
 					       inode->cached_opens > 0 };
@@ -169,7 +175,7 @@ static int open_locked(struct unionfs *u, struct inode *inode, uint64_t id,
 	/* The id's rights are not this one's: then it is we who write. */
 	ret->is_direct = is_for_writing(flags) &&
 			 inode->passes_as_root != as_root;
-	if (can_be_mapped_for_writing(flags))
+	if (is_written_unseen(inode, id, flags))
 		inode->mappers++;
 	return 0;
 }
@@ -187,7 +193,7 @@ int handle_open(struct unionfs *u, const struct call *call, struct inode *inode,
 	int r;
 
 	/* To be seen again below, but before anything is changed. */
-	if (id != inode_node_id(inode))
+	if (id != inode_node_id(inode) && passthrough_has_left(u, id))
 		return -ESTALE;
 	r = make_ready(u, call, inode, flags);
 	if (r < 0)
@@ -204,12 +210,16 @@ int handle_open(struct unionfs *u, const struct call *call, struct inode *inode,
 	if (r < 0)
 		return r;
 	if (!(flags & O_CREAT) && is_for_writing(flags) &&
-	    (!was_ready || can_be_mapped_for_writing(flags) || (flags & O_TRUNC)))
+	    (!was_ready || is_written_unseen(inode, id, flags) ||
+	     (flags & O_TRUNC))) {
 		handle_ask_anew(u, id);
+		handle_changed(u, inode, id);
+	}
 	return 0;
 }
 
-void handle_release(struct unionfs *u, struct inode *inode, int32_t id, int flags)
+void handle_release(struct unionfs *u, struct inode *inode, uint64_t node_id,
+		    int32_t id, int flags)
 {
 	lock_scope(&inode->lock);
 	if (!id) {
@@ -221,7 +231,7 @@ void handle_release(struct unionfs *u, struct inode *inode, int32_t id, int flag
 		passthrough_close_left(u, id);
 		return;
 	}
-	if (can_be_mapped_for_writing(flags) && inode->mappers > 0)
+	if (is_written_unseen(inode, node_id, flags) && inode->mappers > 0)
 		inode->mappers--;
 	if (--inode->passed_opens > 0)
 		return;

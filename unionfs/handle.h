@@ -14,7 +14,9 @@
  * When a file whose lower data is passed is to be written, it is copied up and gets a
  * new node id (inode_renew()), which is another inode to the kernel and can be given
  * another file. OPEN by the older id answers -ESTALE: the kernel then looks the name
- * up again and nobody sees it. Files open until then go on reading what they had.
+ * up again and nobody sees it. Files open until then go on reading what they had. Once
+ * these are closed the older id may be opened again, with the same file as the new one:
+ * a bind mount of the file knows no other.
  */
 #pragma once
 
@@ -38,14 +40,14 @@ struct opened {
  * @flags:	as open(2)'s; O_TRUNC truncates; with O_CREAT it was just made
  *
  * Return: 0, to be given back with handle_release(); -EINPROGRESS, see up_object();
- * -ESTALE if the inode has another node id now; whatever copying up may fail with.
+ * -ESTALE if the inode must be opened by its newer node id; whatever copying up may fail with.
  */
 int handle_open(struct unionfs *u, const struct call *call, struct inode *inode,
 		uint64_t id, int flags, struct opened *ret) EXCLUDES(inode->lock);
 
 /** handle_release() - one open with this backing id and these flags was closed */
-void handle_release(struct unionfs *u, struct inode *inode, int32_t backing_id,
-		    int flags) EXCLUDES(inode->lock);
+void handle_release(struct unionfs *u, struct inode *inode, uint64_t id,
+		    int32_t backing_id, int flags) EXCLUDES(inode->lock);
 
 /** handle_leave_lower() - its data is another now: if the kernel reads lower data,
  *	no one shall open that again. Return: 1 if so, else 0; -ENOMEM */

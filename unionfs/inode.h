@@ -54,7 +54,7 @@ struct inode {
 	_Atomic uint8_t flags;	/* enum inode_flag; changed under .lock */
 	uint32_t slot;
 	_Atomic uint32_t generation;
-	uint32_t older_ids;	/* so many generations before mean this inode too */
+	_Atomic uint32_t older_ids; /* so many generations before mean this inode too */
 	uint32_t refs;
 	uint32_t real_next, origin_next;
 	uint32_t cached_opens, passed_opens; /* see handle.h; under .lock */

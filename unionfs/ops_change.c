@@ -83,7 +83,7 @@ static void op_create(fuse_req_t req, fuse_ino_t parent, const char *name,
 	if (fuse_reply_create(req, &e, fi) != -ENOENT)
 		return;
 	if (op.u->passes_data)
-		handle_release(op.u, inode, opened.backing_id, fi->flags);
+		handle_release(op.u, inode, e.ino, opened.backing_id, fi->flags);
 	inode_forget(&op.u->inodes, e.ino, 1);
 }
 

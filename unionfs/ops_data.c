@@ -23,7 +23,7 @@ static int run_open(struct op *op)
 		return reply_result(op->req, r);
 	opened_as(op->u, &opened, &op->fi);
 	if (fuse_reply_open(op->req, &op->fi) == -ENOENT)
-		handle_release(op->u, op->inode, opened.backing_id,
+		handle_release(op->u, op->inode, op->id, opened.backing_id,
 			       op->fi.flags);
 	return 0;
 }
@@ -53,7 +53,7 @@ static void op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi
 	struct inode *inode = inode_by_node_id(&u->inodes, ino);
 
 	if (u->passes_data && inode)
-		handle_release(u, inode, fi->fh, fi->flags);
+		handle_release(u, inode, ino, fi->fh, fi->flags);
 	fuse_reply_err(req, 0);
 }
 

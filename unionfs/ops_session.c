@@ -55,6 +55,8 @@ void ops_negotiate(void *userdata, struct fuse_conn_info *conn)
 	u->passes_data = wants_passthrough(u);
 	u->passes_lower = u->options->data == DATA_PASSTHROUGH_ALL ||
 			  union_is_read_only(u);
+	if (u->passes_data && session_generation(u->session) == 0)
+		passthrough_check_layers(u);
 	/* Where OPEN does not reach us, open(O_TRUNC) must as a SETATTR. */
 	want(conn, FUSE_CAP_ATOMIC_O_TRUNC, u->passes_data);
 	/* The union's files change through this kernel only. */

@@ -5,11 +5,13 @@
 
 #include <errno.h>
 #include <linux/capability.h>
+#include <linux/magic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "common/errors.h"
@@ -23,6 +25,7 @@
 
 struct left {
 	struct left *next;
+	uint64_t node_id;
 	int32_t id;
 	uint32_t opens;
 };
@@ -97,6 +100,19 @@ static void warn_once(struct unionfs *u, int error)
 	p->has_warned = true;
 }
 
+void passthrough_check_layers(struct unionfs *u)
+{
+	for (unsigned i = u->work ? LAYER_TOP : 1; i < u->layer_count; i++) {
+		struct statfs fs;
+
+		if (i > LAYER_TOP && !u->passes_lower)
+			break;
+		if (fstatfs(layer_root_fd(u->layers[i]), &fs) == 0 &&
+		    fs.f_type == OVERLAYFS_SUPER_MAGIC)
+			warn_once(u, ELOOP);
+	}
+}
+
 static int32_t do_register(struct unionfs *u, int fd)
 {
 	struct fusek_backing_map map = { .fd = fd };
@@ -144,16 +160,27 @@ void passthrough_unregister(struct unionfs *u, int32_t id)
 	(void)ioctl(session_device(u->session), FUSEK_IOC_BACKING_CLOSE, &value);
 }
 
-int passthrough_leave(struct unionfs *u, int32_t id, uint32_t opens)
+int passthrough_leave(struct unionfs *u, uint64_t node_id, int32_t id,
+		      uint32_t opens)
 {
 	struct left *l = malloc(sizeof(*l));
 
 	if (!l)
 		return -ENOMEM;
 	lock_scope(&u->passthrough.lock);
-	*l = (struct left){ u->passthrough.left, id, opens };
+	*l = (struct left){ u->passthrough.left, node_id, id, opens };
 	u->passthrough.left = l;
 	return 0;
+}
+
+bool passthrough_has_left(struct unionfs *u, uint64_t node_id)
+{
+	struct left *l;
+
+	lock_scope(&u->passthrough.lock);
+	for (l = u->passthrough.left; l && l->node_id != node_id; l = l->next)
+		;
+	return l;
 }
 
 void passthrough_close_left(struct unionfs *u, int32_t id)

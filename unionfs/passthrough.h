@@ -36,6 +36,9 @@ static inline bool passthrough_is_possible(const struct unionfs *u)
 	return !passthrough_needs(u);
 }
 
+/** passthrough_check_layers() - say now, while somebody listens, what cannot be passed */
+void passthrough_check_layers(struct unionfs *u);
+
 /**
  * passthrough_register() - have the kernel read and write a file
  * @fd:		lent; open for reading is enough for both
@@ -49,8 +52,12 @@ int32_t passthrough_register(struct unionfs *u, int fd, bool as_root);
 /** passthrough_unregister() - no file will be opened with the id; open ones stay */
 void passthrough_unregister(struct unionfs *u, int32_t id);
 
-/** passthrough_leave() - remember an id that @opens files have; 0 or -ENOMEM */
-int passthrough_leave(struct unionfs *u, int32_t id, uint32_t opens);
+/** passthrough_leave() - remember an id that @opens files of @node_id have; 0 or -ENOMEM */
+int passthrough_leave(struct unionfs *u, uint64_t node_id, int32_t id,
+		      uint32_t opens);
+
+/** passthrough_has_left() - are there files of this node id with such an id */
+bool passthrough_has_left(struct unionfs *u, uint64_t node_id);
 
 /** passthrough_close_left() - one of these was closed */
 void passthrough_close_left(struct unionfs *u, int32_t id);

@@ -18,7 +18,7 @@ begin() {
 	data=$1
 	rm -rf "$T/lower" "$T/upper" "$T/work"
 	mkdir "$T/lower" "$T/upper" "$T/work"
-	for name in a b c d e f; do
+	for name in a b c d e f bound; do
 		printf 'lower %s\n' $name >"$T/lower/$name"
 	done
 	cp "$(command -v sleep)" "$T/lower/program"
@@ -140,6 +140,23 @@ copied_up_while_open() {
 	eq "$(cat "$T"/lower/[abcd])" "$(printf 'lower %s\n' a b c d)" "data=$data: the lower files"
 }
 
+bind_mounts() {
+	local file=$m/bound
+	: >"$T/bound"
+	mount --bind "$file" "$T/bound"
+	exec 3<"$file"
+	echo more >>"$file"
+	exec 3<&-
+	# The file is closed for the daemon once its RELEASE has come.
+	timeout 30 sh -c "until cat '$T/bound' >'$T/out' 2>/dev/null; do :; done" ||
+		fail "data=$data: a bind mount of a file that was copied up"
+	eq "$(tr '\n' ' ' <"$T/out")" "lower bound more " "data=$data: through a bind mount"
+	echo again >>"$T/bound"
+	eq "$(stat -c %s "$file")" "$(stat -c %s "$T/bound")" "data=$data: sizes"
+	eq "$(tail -n 1 "$file")" "again" "data=$data: written through a bind mount"
+	umount "$T/bound"
+}
+
 running_programs() {
 	local how pid
 	for how in lower upper; do
@@ -234,11 +251,15 @@ worker_dies() {
 }
 
 mkfifo -m 666 "$T/fifo"
+begin cached
+set_id_bits
+unmount "$m"
 for data in passthrough all; do
 	begin $data
 	data_moves_without_requests
 	attributes_follow_the_data
 	copied_up_while_open
+	bind_mounts
 	running_programs
 	several_append
 	unlinked_files_live_on
