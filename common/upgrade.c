@@ -35,22 +35,33 @@ static void set_timer(struct holder *h, int seconds)
 	(void)timerfd_settime(h->timer_fd, 0, &in, NULL);
 }
 
-void upgrade_init(struct holder *h)
+static int bind_free_name(int fd, const struct session *s)
 {
 	struct sockaddr_un address;
-	socklen_t length = upgrade_address(h->s->config->subtype,
-					   h->s->mount.device, &address);
-	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int r = -EADDRINUSE;
 
-	if (fd >= 0 && bind(fd, (struct sockaddr *)&address, length) == 0 &&
-	    listen(fd, 4) == 0) {
-		h->listen_fd = fd;
-		return;
+	for (unsigned nth = 0; r == -EADDRINUSE && nth < UPGRADE_NAMES; nth++) {
+		socklen_t length = upgrade_address(s->config->subtype,
+						   s->mount.device, nth, &address);
+
+		r = neg_errno(bind(fd, (struct sockaddr *)&address, length));
 	}
-	log_warn("this mount cannot be upgraded while it runs: %s",
-		 strerror(errno));
-	if (fd >= 0)
-		close(fd);
+	return r;
+}
+
+void upgrade_init(struct holder *h)
+{
+	cleanup_fd int fd = neg_errno(socket(
+		AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+	int r = fd < 0 ? fd : bind_free_name(fd, h->s);
+
+	if (r == 0)
+		r = neg_errno(listen(fd, 4));
+	if (r == 0)
+		h->listen_fd = take_fd(&fd);
+	else
+		log_warn("this mount cannot be upgraded while it runs: %s",
+			 strerror(-r));
 }
 
 static void close_fd(int *fd)

@@ -9,8 +9,15 @@
 /* The answer that means success; any other says why not. */
 #define UPGRADE_OK "ok"
 
-/** upgrade_address() - the abstract socket of a mount. Return: its length */
-socklen_t upgrade_address(const char *subtype, dev_t device,
+/*
+ * A device number is given out again as soon as its mount is gone, while the holder
+ * that ends still has its socket. So a mount may take the next of a few names.
+ */
+#define UPGRADE_NAMES 4
+
+/** upgrade_address() - the abstract socket of a mount, under its @nth name, from 0.
+ *	Return: its length */
+socklen_t upgrade_address(const char *subtype, dev_t device, unsigned nth,
 			  struct sockaddr_un *ret_address);
 
 /** upgrade_receive_fd() - the descriptor that comes with one byte. Return: it,

@@ -21,7 +21,7 @@ union fd_control {
 	char space[CMSG_SPACE(sizeof(int))];
 };
 
-socklen_t upgrade_address(const char *subtype, dev_t device,
+socklen_t upgrade_address(const char *subtype, dev_t device, unsigned nth,
 			  struct sockaddr_un *ret_address)
 {
 	int n;
@@ -29,8 +29,8 @@ socklen_t upgrade_address(const char *subtype, dev_t device,
 	memset(ret_address, 0, sizeof(*ret_address));
 	ret_address->sun_family = AF_UNIX;
 	n = snprintf(ret_address->sun_path + 1, sizeof(ret_address->sun_path) - 1,
-		     "nacre/mount/%s/%u:%u", subtype, major(device),
-		     minor(device));
+		     "nacre/mount/%s/%u:%u/%u", subtype, major(device),
+		     minor(device), nth);
 	return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)n);
 }
 
@@ -86,17 +86,34 @@ static bool is_trusted(int socket_fd)
 	       (geteuid() == 0 || peer.uid == 0 || peer.uid == geteuid());
 }
 
+/* Return: a descriptor; -ECONNREFUSED if nobody has any of the names; -errno. */
+static int connect_to(const char *subtype, dev_t device)
+{
+	cleanup_fd int fd = neg_errno(socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
+	struct sockaddr_un address;
+
+	if (fd < 0)
+		return fd;
+	for (unsigned nth = 0; nth < UPGRADE_NAMES; nth++) {
+		socklen_t length = upgrade_address(subtype, device, nth, &address);
+
+		if (connect(fd, (struct sockaddr *)&address, length) == 0)
+			return take_fd(&fd);
+		if (errno != ECONNREFUSED)
+			return -errno;
+	}
+	return -ECONNREFUSED;
+}
+
 /* Return: 0 with an answer; -errno. */
 static int ask(const char *subtype, dev_t device, char *answer, size_t size)
 {
-	struct sockaddr_un address;
-	socklen_t length = upgrade_address(subtype, device, &address);
-	cleanup_fd int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	cleanup_fd int fd = connect_to(subtype, device);
 	ssize_t n;
 	int r;
 
-	if (fd < 0 || connect(fd, (struct sockaddr *)&address, length) < 0)
-		return -errno;
+	if (fd < 0)
+		return fd;
 	if (!is_trusted(fd))
 		return -EPERM;
 	r = send_stderr(fd);
