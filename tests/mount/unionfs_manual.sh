@@ -14,7 +14,9 @@ sed -n '/^Mount options/,$s/^  \([a-z_0-9+]*\)[= ].*/\1/p' "$T/help" | sort >"$T
 
 # What the manual describes in lists, and what it says is ignored.
 sed -n 's/^\.It Fl .*-\([a-z-]*\).*/\1/p' "$MANUAL" | sort >"$T/manual.words"
-sed -n 's/^\.It Cm \([a-z_0-9+]*\).*/\1/p' "$MANUAL" | sort >"$T/manual.mount"
+# A list within a list has an option's values.
+awk '/^\.Bl/ { depth++ } /^\.El/ { depth-- } depth < 2' "$MANUAL" |
+	sed -n 's/^\.It Cm \([a-z_0-9+]*\).*/\1/p' | sort >"$T/manual.mount"
 
 for name in $(cat "$T/help.words"); do
 	grep -q -- "-$name" "$MANUAL" || fail "the manual lacks --$name"
