@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /* unionfs/main.c - nacre-unionfs: from the command line to a mounted union */
 #include "config.h"
 

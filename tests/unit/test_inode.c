@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Inodes and names: what is found, what stays, what a node id means later. */
 #include "config.h"
 

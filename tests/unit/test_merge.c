@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The table of a directory's names: found, listed in a stable order, counted. */
 #include "config.h"
 
