@@ -240,7 +240,7 @@ static int work(struct session *s, void *userdata)
 	if (r == 0)
 		s->fuse = make_fuse(s, userdata);
 	if (!s->fuse) {
-		log_error("cannot set up libfuse\nIts own message is above.");
+		log_error("cannot set up libfuse\nIts own message is above. If it says that custom io is not enabled: libfuse 3.18 and newer have to be built with -Denable-custom-io=true.");
 		return -ENOMEM;
 	}
 
