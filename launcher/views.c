@@ -151,8 +151,15 @@ void views_end_daemon(void)
 	/* In use by somebody else, who bound its files by hand: let it be. */
 	if (umount2(PROCFS_MOUNT_DEFAULT, 0) < 0)
 		return;
-	if (connection >= 0)
+	/*
+	 * The worker drops a connection that it had taken when it ends; the next one
+	 * lasts until the holder has ended, too, and the socket is free.
+	 */
+	for (int i = 0; connection >= 0 && i < 3; i++) {
 		wait_for_end(connection);
+		close(connection);
+		connection = procfs_connect(NULL);
+	}
 	(void)ftruncate(lock, 0);
 }
 

@@ -129,13 +129,33 @@ static bool is_allowed(int fd, struct ucred *peer)
 	       (peer->uid == 0 || peer->uid == geteuid());
 }
 
+/* A client that says nothing must keep neither the others nor the end waiting. */
+static int wait_for_data(const struct control *c, int fd)
+{
+	struct pollfd fds[2] = {
+		{ .fd = fd, .events = POLLIN },
+		{ .fd = c->stop_fd, .events = POLLIN },
+	};
+	int r = neg_errno(poll(fds, 2, CLIENT_TIMEOUT_S * 1000));
+
+	if (r == 0)
+		return -ETIMEDOUT;
+	return r > 0 && fds[1].revents ? -ESHUTDOWN : r;
+}
+
 /* Up to the empty line, or to the end of what the client sends. */
-static int read_request(int fd, struct buf *request)
+static int read_request(const struct control *c, int fd, struct buf *request)
 {
 	while (request->length < REQUEST_MAX) {
 		char data[4096];
-		ssize_t n = read(fd, data, sizeof(data));
+		int r = wait_for_data(c, fd);
+		ssize_t n;
 
+		if (r == -EINTR)
+			continue;
+		if (r < 0)
+			return r;
+		n = read(fd, data, sizeof(data));
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
@@ -164,19 +184,19 @@ static void send_answer(int fd, const struct buf *answer)
 	}
 }
 
-static void serve_client(struct service *s, int take_fd_)
+static void serve_client(struct control *c, int take_fd_)
 {
+	struct service *s = c->service;
 	const struct timeval limit = { .tv_sec = CLIENT_TIMEOUT_S };
 	cleanup_buf struct buf request = BUF_INIT;
 	cleanup_buf struct buf answer = BUF_INIT;
 	cleanup_fd int fd = take_fd_;
 	struct ucred peer;
 
-	(void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
 	(void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
 	if (!is_allowed(fd, &peer))
 		buf_addf(&answer, "error %d only root may control nacre-procfs\n", EPERM);
-	else if (read_request(fd, &request) < 0)
+	else if (read_request(c, fd, &request) < 0)
 		buf_addf(&answer, "error %d the request is not complete\n", EPROTO);
 	else
 		control_answer(s, peer.pid, request.data, &answer);
@@ -195,13 +215,16 @@ static void *run(void *control)
 	for (;;) {
 		int fd;
 
-		if (poll(fds, 2, -1) < 0 && errno != EINTR)
+		if (poll(fds, 2, -1) < 0) {
+			if (errno == EINTR)
+				continue;
 			break;
+		}
 		if (fds[1].revents)
 			break;
 		fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC);
 		if (fd >= 0)
-			serve_client(c->service, fd);
+			serve_client(c, fd);
 	}
 	return NULL;
 }
