@@ -91,16 +91,18 @@ void negotiate_begin(struct session *s, struct fuse_conn_info *conn)
 	conn->max_read = s->config->max_read_bytes;
 	/*
 	 * Large replies go from the backing file through a pipe instead of our
-	 * memory. Requests do not by default: each would cost a second system
-	 * call, and nearly all are small.
+	 * memory. Requests do not: each would cost a second system call, and nearly
+	 * all are small.
 	 */
 	conn->want |= conn->capable & FUSE_CAP_SPLICE_WRITE;
-	conn->want &= ~(unsigned)FUSE_CAP_SPLICE_READ;
 }
 
 void negotiate_end(struct session *s, struct fuse_conn_info *conn)
 {
 	s->conn = NULL;
+	conn->want &= ~(unsigned)FUSE_CAP_SPLICE_READ;
+	if (conn->max_write > RECEIVE_WRITE_BYTES)
+		conn->max_write = RECEIVE_WRITE_BYTES;
 	s->wants_parallel_dirops = conn->want & FUSE_CAP_PARALLEL_DIROPS;
 	if (conn->want & FUSE_CAP_WRITEBACK_CACHE) {
 		s->wanted &= ~FUSEK_PASSTHROUGH;
@@ -170,7 +172,7 @@ static unsigned needed_minor(uint64_t flags)
 	return 0;
 }
 
-void negotiate_reply(struct session *s, struct iovec *iov, int count)
+void negotiate_reply(struct session *s, const struct iovec *iov, int count)
 {
 	const struct fusek_out_header *header = iov[0].iov_base;
 	struct fusek_init_out *out;

@@ -39,4 +39,4 @@ bool negotiate_has(const struct session *s, enum session_feature feature);
  *
  * In a successor, whose reply nobody gets, only what was granted then counts.
  */
-void negotiate_reply(struct session *s, struct iovec *iov, int count);
+void negotiate_reply(struct session *s, const struct iovec *iov, int count);

@@ -32,14 +32,6 @@ enum {
 	PAUSES = 16,		/* between two tries, for the sake of the other core */
 };
 
-/* What to receive into. */
-struct target {
-	void *buf;		/* NULL: the pipe */
-	int pipe_fd;
-	size_t size;
-	unsigned flags;
-};
-
 static _Thread_local int thread_epoll_fd = -1;
 static _Thread_local bool thread_hot;
 
@@ -79,12 +71,14 @@ int receive_init(struct receive *r, int device_fd, int stop_fd,
 	return neg_errno(fcntl(device_fd, F_SETFL, flags | O_NONBLOCK));
 }
 
-static ssize_t try_once(const struct receive *r, const struct target *t)
+static ssize_t try_once(const struct receive *r, void *buf, size_t size)
 {
-	if (t->buf)
-		return neg_errno64(read(r->device_fd, t->buf, t->size));
-	return neg_errno64(splice(r->device_fd, NULL, t->pipe_fd, NULL, t->size,
-				  t->flags));
+	ssize_t n;
+
+	do
+		n = neg_errno64(read(r->device_fd, buf, size));
+	while (n == -ENOENT);	/* its asker gave up at this moment */
+	return n;
 }
 
 /* A request, or an error that is no reason to wait. */
@@ -133,14 +127,14 @@ static void become_cold(struct receive *r)
 		      NULL, 0);
 }
 
-static ssize_t spin(struct receive *r, const struct target *t)
+static ssize_t spin(struct receive *r, void *buf, size_t size)
 {
 	int64_t start = now_ns(), before = start, now;
 	ssize_t n;
 
 	atomic_store_explicit(&r->busy_since_ns, 0, memory_order_relaxed);
 	for (;;) {
-		n = try_once(r, t);
+		n = try_once(r, buf, size);
 		if (came(n)) {
 			add_credit(r, 1);
 			atomic_store_explicit(&r->busy_since_ns, now_ns(),
@@ -213,7 +207,7 @@ static int sleep_until_woken(struct receive *r)
 	return n < 0 && n != -EINTR ? n : 0;
 }
 
-static ssize_t sleep_and_try(struct receive *r, const struct target *t)
+static ssize_t sleep_and_try(struct receive *r, void *buf, size_t size)
 {
 	int64_t start = now_ns();
 	ssize_t n;
@@ -223,7 +217,7 @@ static ssize_t sleep_and_try(struct receive *r, const struct target *t)
 		error = sleep_until_woken(r);
 		if (error < 0)
 			return error;
-		n = try_once(r, t);
+		n = try_once(r, buf, size);
 		if (!came(n))
 			park(r);	/* the hot one was faster */
 	} while (!came(n));
@@ -236,42 +230,18 @@ static ssize_t sleep_and_try(struct receive *r, const struct target *t)
 	return n;
 }
 
-static ssize_t receive(struct receive *r, const struct target *t)
+ssize_t receive_read(struct receive *r, void *buf, size_t size)
 {
-	ssize_t n = try_once(r, t);
+	ssize_t n = try_once(r, buf, size);
 
 	if (!came(n) && become_hot(r))
-		n = spin(r, t);
+		n = spin(r, buf, size);
 	else if (thread_hot)
 		atomic_store_explicit(&r->busy_since_ns, now_ns(),
 				      memory_order_relaxed);
 	if (!came(n))
-		n = sleep_and_try(r, t);
+		n = sleep_and_try(r, buf, size);
 	return n;
-}
-
-/* As libfuse wants it from its hooks. */
-static ssize_t to_errno(ssize_t n)
-{
-	if (n >= 0)
-		return n;
-	errno = (int)-n;
-	return -1;
-}
-
-ssize_t receive_read(struct receive *r, void *buf, size_t size)
-{
-	struct target t = { .buf = buf, .size = size };
-
-	return to_errno(receive(r, &t));
-}
-
-ssize_t receive_splice(struct receive *r, int pipe_fd, size_t size,
-		       unsigned flags)
-{
-	struct target t = { .pipe_fd = pipe_fd, .size = size, .flags = flags };
-
-	return to_errno(receive(r, &t));
 }
 
 void receive_thread_done(struct receive *r)

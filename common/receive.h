@@ -21,6 +21,11 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+enum {
+	RECEIVE_WRITE_BYTES = 1 << 20,			/* at most, in one request */
+	RECEIVE_BYTES = RECEIVE_WRITE_BYTES + 4096,	/* with its headers */
+};
+
 struct receive {
 	int device_fd;			/* lent */
 	int stop_fd;			/* lent; readable: no more requests */
@@ -40,13 +45,14 @@ struct receive {
 int receive_init(struct receive *r, int device_fd, int stop_fd,
 		 unsigned spin_us);
 
-/** receive_read() - wait for a request and read it. Return: as read(2), with
- *	errno EAGAIN once stopped and nothing is there. */
+/**
+ * receive_read() - wait for a request and read it
+ * @buf:	of at least RECEIVE_BYTES
+ *
+ * Return: its size; -EAGAIN once stopped and nothing is there; -EINTR; -ENODEV when
+ * the mount is gone; any other read(2) error.
+ */
 ssize_t receive_read(struct receive *r, void *buf, size_t size);
-
-/** receive_splice() - the same, into a pipe */
-ssize_t receive_splice(struct receive *r, int pipe_fd, size_t size,
-		       unsigned flags);
 
 /** receive_thread_done() - the calling thread receives no more */
 void receive_thread_done(struct receive *r);

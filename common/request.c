@@ -2,7 +2,6 @@
 #include "config.h"
 #include "common/request.h"
 
-#include <fcntl.h>
 #include <pthread.h>
 #include <string.h>
 #include <sys/uio.h>
@@ -12,10 +11,11 @@
 #include "common/fuse_kernel.h"
 #include "common/log.h"
 #include "common/negotiate.h"
+#include "common/outlet.h"
 
 /*
- * libfuse hands its hooks the file system's userdata and nothing of ours. A
- * process serves one mount, so these may stand outside of any structure.
+ * The hooks for libfuse are given nothing of ours. A process serves one mount, so
+ * these may stand outside of any structure.
  */
 static struct session *serving;
 static pthread_key_t slot_key;
@@ -23,6 +23,13 @@ static _Thread_local struct record_slot *thread_slot;
 static _Thread_local bool thread_resent;
 static _Thread_local const struct fusek_in_header *thread_request;
 static _Thread_local struct fusek_open_out thread_open_extra;
+
+static ssize_t send_reply(int fd, const struct iovec *iov, int count);
+static ssize_t send_spliced(int pipe_fd, int fd, size_t bytes, unsigned flags);
+
+static struct outlet to_device = {
+	.send = send_reply, .send_spliced = send_spliced,
+};
 
 static void give_slot(void *slot)
 {
@@ -32,6 +39,8 @@ static void give_slot(void *slot)
 int request_init(struct session *s)
 {
 	serving = s;
+	to_device.device_fd = s->device_fd;
+	outlet_set(&to_device);
 	return -pthread_key_create(&slot_key, give_slot);
 }
 
@@ -58,10 +67,10 @@ void session_extend_open(struct session *s, uint32_t open_flags,
 }
 
 /* The replies to OPEN and CREATE both end in a fusek_open_out. */
-static void extend_open(struct iovec *iov, int count)
+static void extend_open(const struct iovec *iov, int count)
 {
 	const struct fusek_out_header *header = iov[0].iov_base;
-	struct iovec *last = &iov[count - 1];
+	const struct iovec *last = &iov[count - 1];
 	struct fusek_open_out *out;
 
 	if (!header->error && count > 1 && last->iov_len >= sizeof(*out)) {
@@ -80,22 +89,23 @@ static bool answers_init(const struct fusek_out_header *out)
 	return serving->record->init_bytes && out->unique == init->unique;
 }
 
-static ssize_t answer_init(int fd, struct iovec *iov, int count)
+static ssize_t answer_init(int fd, const struct iovec *iov, int count)
 {
+	serving->init_answered = true;
 	negotiate_reply(serving, iov, count);
 	if (session_generation(serving) > 0)	/* the kernel had it long ago */
 		return ((struct fusek_out_header *)iov[0].iov_base)->len;
-	return writev(fd, iov, count);
+	return outlet_writev(fd, iov, count);
 }
 
-static ssize_t send_reply(int fd, struct iovec *iov, int count, void *userdata)
+static ssize_t send_reply(int fd, const struct iovec *iov, int count)
 {
 	const struct fusek_out_header *out = iov[0].iov_base;
 	struct record_slot *slot;
 	ssize_t n;
 
 	if (out->unique == 0)		/* a notification */
-		return writev(fd, iov, count);
+		return outlet_writev(fd, iov, count);
 	if (answers_init(out))
 		return answer_init(fd, iov, count);
 
@@ -103,39 +113,20 @@ static ssize_t send_reply(int fd, struct iovec *iov, int count, void *userdata)
 		extend_open(iov, count);
 	slot = my_slot();
 	record_decide(slot, iov, count);
-	n = writev(fd, iov, count);
+	n = outlet_writev(fd, iov, count);
 	record_sent(slot);
 	return n;
 }
 
-static ssize_t receive(int fd, void *buf, size_t size, void *userdata)
-{
-	return receive_read(&serving->receive, buf, size);
-}
-
 /* Only large replies to READ: the kernel may ask for those as often as it likes,
  * so they are not recorded. */
-static ssize_t splice_reply(int from, off_t *from_at, int to, off_t *to_at,
-			    size_t bytes, unsigned flags, void *userdata)
+static ssize_t send_spliced(int pipe_fd, int fd, size_t bytes, unsigned flags)
 {
-	ssize_t n = splice(from, from_at, to, to_at, bytes, flags);
+	ssize_t n = outlet_splice(pipe_fd, fd, bytes, flags);
 
 	record_sent(my_slot());
 	return n;
 }
-
-static ssize_t splice_request(int from, off_t *from_at, int to, off_t *to_at,
-			      size_t bytes, unsigned flags, void *userdata)
-{
-	return receive_splice(&serving->receive, to, bytes, flags);
-}
-
-const struct fuse_custom_io request_hooks = {
-	.writev = send_reply,
-	.read = receive,
-	.splice_receive = splice_request,
-	.splice_send = splice_reply,
-};
 
 static void send_raw(struct session *s, const void *data, size_t bytes)
 {
@@ -202,13 +193,6 @@ void request_work_on(struct session *s, const struct fuse_buf *buf)
 {
 	struct record_slot *slot = my_slot();
 	const struct fusek_in_header *in = buf->mem;
-
-	/* In a pipe are only large writes, which may be repeated. */
-	if (buf->flags & FUSE_BUF_IS_FD) {
-		record_begin(slot, 0, FUSEK_OP_WRITE);
-		fuse_session_process_buf(s->fuse, buf);
-		return;
-	}
 
 	record_begin(slot, in->unique, in->opcode);
 	thread_resent = in->unique & FUSEK_UNIQUE_RESEND;

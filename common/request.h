@@ -9,10 +9,8 @@
 
 #include "common/session_impl.h"
 
-/** request_hooks - for fuse_session_custom_io() */
-extern const struct fuse_custom_io request_hooks;
-
-/** request_init() - once in a worker, before its threads. Return: 0; -EAGAIN */
+/** request_init() - once in a worker, before its threads: from now on replies pass
+ *	by here. Return: 0; -EAGAIN */
 int request_init(struct session *s);
 
 /** request_work_on() - a request was received: have it answered */

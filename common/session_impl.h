@@ -31,6 +31,7 @@ struct session {
 	uint64_t wanted;		/* INIT flags beyond libfuse's */
 	unsigned stack_depth;
 	bool wants_parallel_dirops;
+	bool init_answered;		/* and the reply passed by us */
 };
 
 /** session_hold() - mount, keep workers running, unmount; see holder.c

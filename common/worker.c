@@ -71,7 +71,7 @@ static struct fuse_session *make_fuse(struct session *s, void *userdata)
 	struct fuse_lowlevel_ops ops = { 0 };
 	struct fuse_args args = FUSE_ARGS_INIT(0, NULL);
 	struct fuse_session *fuse = NULL;
-	char max_read[32];
+	char max_read[32], device[32];
 	size_t bytes = s->service->ops_size;
 
 	memcpy(&ops, s->service->ops, bytes < sizeof(ops) ? bytes : sizeof(ops));
@@ -87,7 +87,9 @@ static struct fuse_session *make_fuse(struct session *s, void *userdata)
 		fuse = fuse_session_new(&args, &ops, sizeof(ops), userdata);
 	fuse_opt_free_args(&args);
 
-	if (fuse && fuse_session_custom_io(fuse, &request_hooks, s->device_fd) < 0) {
+	/* A mount that is there already. */
+	snprintf(device, sizeof(device), "/dev/fd/%d", s->device_fd);
+	if (fuse && fuse_session_mount(fuse, device) < 0) {
 		fuse_session_destroy(fuse);
 		fuse = NULL;
 	}
@@ -99,23 +101,42 @@ static bool is_stopping(const struct session *s)
 	return atomic_load_explicit(&s->record->stopping, memory_order_relaxed);
 }
 
+/* Return: whether there is one in @buf. */
+static bool take_request(struct session *s, struct fuse_buf *buf)
+{
+	ssize_t n = receive_read(&s->receive, buf->mem, RECEIVE_BYTES);
+
+	buf->size = n > 0 ? (size_t)n : 0;
+	if (n == -ENODEV)
+		fuse_session_exit(s->fuse);	/* the mount is gone */
+	if (n >= 0 || n == -ENODEV || n == -EINTR || n == -EAGAIN)
+		return n > 0;
+	log_error("cannot read from the FUSE device: %s\nAnother worker takes over.",
+		  strerror((int)-n));
+	_exit(EXIT_BROKEN);	/* one thread less is no service */
+}
+
+static void *new_buffer(void)
+{
+	void *mem = malloc(RECEIVE_BYTES);
+
+	if (!mem) {
+		log_error("cannot serve: %s\nFree some memory. Another worker takes over.",
+			  strerror(ENOMEM));
+		_exit(EXIT_BROKEN);
+	}
+	return mem;
+}
+
 /* Returns when the mount is gone, or another worker is to take over. */
 static void *serve(void *session)
 {
 	struct session *s = session;
-	struct fuse_buf buf = { 0 };
-	int r;
+	struct fuse_buf buf = { .mem = new_buffer() };
 
-	while (!fuse_session_exited(s->fuse) && !is_stopping(s)) {
-		r = fuse_session_receive_buf(s->fuse, &buf);
-		if (r > 0) {
+	while (!fuse_session_exited(s->fuse) && !is_stopping(s))
+		if (take_request(s, &buf))
 			request_work_on(s, &buf);
-		} else if (r < 0 && r != -EINTR && r != -EAGAIN) {
-			log_error("cannot read from the FUSE device: %s\nAnother worker takes over.",
-				  strerror(-r));
-			_exit(EXIT_BROKEN);	/* one thread less is no service */
-		}
-	}
 	receive_thread_done(&s->receive);
 	free(buf.mem);
 	return NULL;
@@ -155,16 +176,13 @@ static void serve_with_threads(struct session *s)
 
 static int negotiate_first(struct session *s)
 {
-	struct fuse_buf buf = { 0 };
-	int r;
+	struct fuse_buf buf = { .mem = new_buffer() };
+	int r = -ENODEV;
 
-	do
-		r = fuse_session_receive_buf(s->fuse, &buf);
-	while (r == -EINTR || r == -EAGAIN);
-	if (r == 0)
-		r = -ENODEV;
-	if (r > 0)
-		r = negotiate_record(s, buf.mem, (size_t)r);
+	while (!take_request(s, &buf) && !fuse_session_exited(s->fuse))
+		;
+	if (!fuse_session_exited(s->fuse))
+		r = negotiate_record(s, buf.mem, buf.size);
 	if (r == 0)
 		fuse_session_process_buf(s->fuse, &buf);
 	if (r == 0 && fuse_session_exited(s->fuse))
@@ -173,6 +191,10 @@ static int negotiate_first(struct session *s)
 	if (r < 0)
 		log_error("the kernel did not accept the mount: %s\nThe kernel log may say more: dmesg | tail",
 			  strerror(-r));
+	if (r == 0 && !s->init_answered) {
+		log_error("libfuse's replies go to the kernel past this program\nPlease report it, with the version of libfuse.");
+		r = -ENOTSUP;
+	}
 	return r;
 }
 
@@ -240,7 +262,7 @@ static int work(struct session *s, void *userdata)
 	if (r == 0)
 		s->fuse = make_fuse(s, userdata);
 	if (!s->fuse) {
-		log_error("cannot set up libfuse\nIts own message is above. If it says that custom io is not enabled: libfuse 3.18 and newer have to be built with -Denable-custom-io=true.");
+		log_error("cannot set up libfuse\nIts own message is above.");
 		return -ENOMEM;
 	}
 
