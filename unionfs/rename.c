@@ -236,7 +236,8 @@ static int check_target(struct rename *r)
 
 /*
  * Give the object the marks that it needs at the other side's place. A directory
- * without lower parts must hide what the lower layers have there.
+ * without lower parts must hide what the lower layers have there. As the kernel, it
+ * does so wherever there may be something, not only where something is now.
  */
 static int prepare(struct rename *r, struct side *s, const struct side *other)
 	REQUIRES(s->dir->lock, s->inode->lock)
@@ -248,7 +249,7 @@ static int prepare(struct rename *r, struct side *s, const struct side *other)
 		if (e >= 0 && dir_has_lower(s->inode->dir))
 			e = change_redirect(r->u, s->dir, s->ref.d->fd, s->name,
 					    s->inode, s->dir == other->dir);
-		else if (e >= 0 && other->f.is_below)
+		else if (e >= 0 && dir_has_lower(other->dir->dir))
 			e = opaque_set(r->u->ns, s->ref.d->fd, s->name);
 	} else if (s->inode->type == DT_REG) {
 		/* A name will not do where others share the redirect. */

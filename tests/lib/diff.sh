@@ -104,10 +104,10 @@ diff_fresh() {
 	done
 }
 
-# fsops_on SIDE ARGUMENT... - leaves out what only the kernel does: see is_ghost()
+# fsops_on SIDE ARGUMENT... - leaves out what only the kernel does: see is_ghost() and show_entry()
 fsops_on() {
 	local ghosts=
-	[ "$1" = nacre ] || ghosts=FSOPS_NO_GHOSTS=yes
+	[ "$1" = nacre ] || ghosts=FSOPS_KERNEL=yes
 	shift
 	timeout 200 env $ghosts "$FSOPS" "$@"
 }

@@ -29,6 +29,8 @@ try() {		# SEED LAYERS FS
 	local fs=$3
 	[ -d "$T/fs-$fs" ] || diff_filesystem "$fs"
 	D=$T/fs-$fs
+	unset FSOPS_ANY_OPAQUE
+	[ "$ops" -lt 2000 ] || export FSOPS_ANY_OPAQUE=yes	# see is_opaque_free()
 	diff_random_layers "$2" "$1"
 	"$FSOPS" generate "$1" "$ops" >"$T/random.ops"
 	(diff_run "seed $1 on $fs with $2 layers" "$T/random.ops") && return
@@ -50,3 +52,8 @@ try 101 1 tmpfs
 try 102 20 tmpfs
 try 103 250 tmpfs
 try 104 2 ext4
+ops=10000
+try 201 2 tmpfs
+try 202 2 tmpfs
+try 203 20 tmpfs
+try 204 2 ext4

@@ -81,7 +81,7 @@ void fill_pattern(char *buf, size_t size, long byte, long offset);
 /**
  * is_ghost() - a name that readdir gave and stat does not find, to be left out
  *
- * Only with FSOPS_NO_GHOSTS in the environment: kernel overlay lists the
+ * Only with FSOPS_KERNEL in the environment: kernel overlay lists the
  * whiteouts of a lower directory that is not merged with any other.
  */
 bool is_ghost(int dir_fd, const char *name);

@@ -7,6 +7,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -247,6 +248,7 @@ bool fsops_run(FILE *in)
 	for (i = 0; i < FSOPS_SLOTS; i++)
 		ops.fds[i] = -1;
 	umask(022);
+	signal(SIGPIPE, SIG_IGN);	/* a fifo without readers: the list goes on */
 	ok = run_lines(&ops, in);
 	for (i = 0; i < FSOPS_SLOTS; i++)
 		if (ops.fds[i] >= 0)
