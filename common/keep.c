@@ -110,6 +110,12 @@ void keep_collect(struct session *s)
 	}
 }
 
+void keep_show(struct session *s)
+{
+	keep_collect(s);
+	memcpy(s->inherited, s->record->kept, sizeof(s->inherited));
+}
+
 void keep_adopt(struct session *s)
 {
 	struct record *r = s->record;

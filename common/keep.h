@@ -21,6 +21,9 @@ void keep_done(struct session *s);
 /** keep_collect() - in the holder: take in what workers sent */
 void keep_collect(struct session *s);
 
+/** keep_show() - in the holder: have session_kept_fd() find them */
+void keep_show(struct session *s);
+
 /** keep_adopt() - in a successor: places whose descriptor never left the dead
  *	worker are free again */
 void keep_adopt(struct session *s);

@@ -99,10 +99,14 @@ static int run_holder(struct session *s)
 
 	sigfillset(&all);
 	sigprocmask(SIG_BLOCK, &all, &before);
-	if (prepare(s) == 0)
+	if (prepare(s) == 0) {
 		status = session_hold(s, tell_fd);
-	else if (tell_fd >= 0)
+		keep_show(s);
+		if (s->service->leave)
+			s->service->leave(s, s->context);
+	} else if (tell_fd >= 0) {
 		close(tell_fd);
+	}
 	release(s);
 	sigprocmask(SIG_SETMASK, &before, NULL);
 	return status;

@@ -97,6 +97,13 @@ struct session_service {
 	 *	touch. May be NULL. Return: 0 or -errno; has said why.
 	 */
 	int (*check)(struct session *s, void *context);
+
+	/**
+	 * leave() - in the holder, when the mount has ended and no worker runs:
+	 *	session_state() is what the last one left, session_kept_fd()
+	 *	finds all that was kept. May be NULL.
+	 */
+	void (*leave)(struct session *s, void *context);
 };
 
 /*

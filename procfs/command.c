@@ -9,6 +9,7 @@
 #include "common/procfs_client.h"
 #include "common/session.h"
 #include "procfs/hook.h"
+#include "procfs/profile.h"
 
 enum { EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
@@ -140,6 +141,12 @@ static int run_hook(const struct config *c, const struct words *w)
 			: hook_run(c);
 }
 
+static int run_profile(const struct config *c, const struct words *w)
+{
+	return w->count > 1 ? usage("profile knows one file")
+			    : profile_print(c, w->count ? w->items[0] : NULL);
+}
+
 /* The holder is asked, not the worker: it is the worker that is replaced. */
 static int run_upgrade(const struct config *c, const struct words *w)
 {
@@ -161,6 +168,9 @@ static const struct {
 	{ "upgrade", "[MOUNTPOINT]",
 	  "let the installed program serve that mount, or all", run_upgrade },
 	{ "hook", "", "be an OCI createContainer hook", run_hook },
+	{ "profile", "[FILE|-]",
+	  "print a seccomp profile (default: podman's) that has sysinfo(2) answered",
+	  run_profile },
 	{ "stats", "[--text|--json|--prometheus]", "what the daemon did", run_stats },
 };
 

@@ -11,6 +11,7 @@
 
 static const cap_value_t kept[] = {
 	CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH, CAP_SYS_ADMIN,
+	CAP_DAC_OVERRIDE,	/* last: for the agent's thread alone */
 };
 
 /*
@@ -42,13 +43,13 @@ static const int forbidden[] = {
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
-/* Those of @kept that the process has at all, and no others. */
-static int limit_capabilities(void)
+/* The first of @kept, of those that the thread has at all, and no others. */
+static int limit_capabilities(size_t count)
 {
 	cap_t now = cap_get_proc(), limited = cap_init();
 	int r = now && limited ? 0 : -ENOMEM;
 
-	for (size_t i = 0; r >= 0 && i < COUNT(kept); i++) {
+	for (size_t i = 0; r >= 0 && i < count; i++) {
 		cap_flag_value_t has = CAP_CLEAR;
 
 		r = neg_errno(cap_get_flag(now, kept[i], CAP_PERMITTED, &has));
@@ -91,6 +92,11 @@ int confine_worker(void)
 	int r = neg_errno(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
 
 	if (r >= 0)
-		r = limit_capabilities();
+		r = limit_capabilities(COUNT(kept));
 	return r < 0 ? r : filter_calls();
+}
+
+int confine_others(void)
+{
+	return limit_capabilities(COUNT(kept) - 1);
 }

@@ -67,7 +67,7 @@ static int take_lock(const char *path)
 	return take_fd(&fd);
 }
 
-static int bind_socket(const char *path)
+int control_bind(const char *path)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	cleanup_fd int fd = -1;
@@ -98,7 +98,7 @@ int control_listen(const char *path, struct control_socket *ret)
 	if (r >= 0)
 		r = lock = take_lock(path);
 	if (r >= 0)
-		r = bind_socket(path);
+		r = control_bind(path);
 	if (r == -EADDRINUSE)
 		log_error("another nacre-procfs serves '%s'\n"
 			  "One daemon is enough for all containers; for a second one give --socket and a mountpoint.",
@@ -121,7 +121,7 @@ void control_close(struct control_socket *s)
 	s->listen_fd = s->lock_fd = -1;
 }
 
-static bool is_allowed(int fd, struct ucred *peer)
+bool control_is_allowed(int fd, struct ucred *peer)
 {
 	socklen_t size = sizeof(*peer);
 
@@ -194,7 +194,7 @@ static void serve_client(struct control *c, int take_fd_)
 	struct ucred peer;
 
 	(void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
-	if (!is_allowed(fd, &peer))
+	if (!control_is_allowed(fd, &peer))
 		buf_addf(&answer, "error %d only root may control nacre-procfs\n", EPERM);
 	else if (read_request(c, fd, &request) < 0)
 		buf_addf(&answer, "error %d the request is not complete\n", EPROTO);

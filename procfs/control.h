@@ -2,6 +2,8 @@
 /* procfs/control.h - the control socket; its protocol is in common/procfs_client.h */
 #pragma once
 
+#include <stdbool.h>
+#include <sys/socket.h>
 #include <sys/types.h>
 
 #include "common/buf.h"
@@ -22,6 +24,14 @@ struct control_socket {
  * Says on stderr what went wrong. Return: 0 or -errno.
  */
 int control_listen(const char *path, struct control_socket *ret_socket);
+
+/** control_bind() - a listening socket at @path, for root; what is there is removed:
+ *	the lock of a control socket must be held. Return: a descriptor or -errno */
+int control_bind(const char *path);
+
+/** control_is_allowed() - whether who is at the other end may talk to us, and who
+ *	that is */
+bool control_is_allowed(int fd, struct ucred *ret_peer);
 
 /** control_close() - give a socket's descriptors back */
 void control_close(struct control_socket *socket);

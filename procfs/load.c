@@ -105,30 +105,6 @@ static void count_below(struct census *census, int dir_fd, unsigned depth)
 	}
 }
 
-/* The task's number inside its innermost pid namespace: the last of NSpid. */
-static uint64_t own_number(struct host *host, pid_t tid)
-{
-	cleanup_buf struct buf text = BUF_INIT;
-	const char *line;
-	char *end;
-
-	if (tid <= 0 || process_read(host, tid, "status", &text) < 0)
-		return 0;
-	line = strstr(buf_text(&text), "\nNSpid:");
-	if (!line)
-		return 0;
-	line += 7;
-	for (uint64_t number = 0;; line = end) {
-		uint64_t next = strtoull(line, &end, 10);
-
-		if (end == line || *line == '\n')
-			return number;
-		number = next;
-		if (*end == '\n' || *end == '\0')
-			return number;
-	}
-}
-
 /* A place of the container's own, v2 first: there threads are listed as such. */
 static int own_place(const struct group *group)
 {
@@ -188,7 +164,7 @@ static int sample(struct container_load *load, struct group *group, uint64_t sta
 
 	count_below(&census, group_dir(group, place), 0);
 	average(load, &census, start_ns, now);
-	number = own_number(context, census.newest);
+	number = process_own_number(context, census.newest);
 	load->last_pid = number ? number : load->last_pid;
 	if (load->last_pid > load->forks)
 		load->forks = load->last_pid;

@@ -127,18 +127,29 @@ static int count_cpus(const struct config *c, unsigned *ret_count)
 	return 0;
 }
 
+/* The control socket's lock is ours: so is what lies at this path. */
+static int listen_for_engines(struct config *c)
+{
+	c->seccomp_fd = control_bind(c->seccomp_path);
+	if (c->seccomp_fd < 0)
+		log_error("cannot listen on '%s': %s\nGive another path: --seccomp-socket PATH",
+			  c->seccomp_path, strerror(-c->seccomp_fd));
+	return c->seccomp_fd < 0 ? c->seccomp_fd : 0;
+}
+
 /*
  * What is done once for a mount. A newer version that goes on with it must not
  * touch the mountpoint, which waits for itself, and finds the socket made.
  */
 static int prepare(struct config *c)
 {
-	int fd;
+	int fd, r;
 
 	if (!session_is_handover()) {
 		if (prepare_mountpoint(c) < 0)
 			return -1;
-		return control_listen(config_socket(c), &c->control);
+		r = control_listen(config_socket(c), &c->control);
+		return r < 0 ? r : listen_for_engines(c);
 	}
 
 	fd = session_handover_fd(0);
@@ -147,6 +158,7 @@ static int prepare(struct config *c)
 		return fd;
 	}
 	c->control.listen_fd = fd;
+	c->seccomp_fd = session_handover_fd(1);
 	c->mounted_at = strdup(config_mountpoint(c));
 	return c->mounted_at ? 0 : -ENOMEM;
 }
@@ -183,7 +195,8 @@ static int serve(struct config *c)
 	};
 	unsigned cpu_count;
 
-	if (make_absolute(&c->socket) < 0 || make_absolute(&c->mountpoint) < 0) {
+	if (make_absolute(&c->socket) < 0 || make_absolute(&c->mountpoint) < 0 ||
+	    make_absolute(&c->seccomp_path) < 0) {
 		log_error("the working directory is gone\nGive absolute paths.");
 		return EXIT_FAILED;
 	}
@@ -193,6 +206,7 @@ static int serve(struct config *c)
 	session.mountpoint = c->mounted_at;
 	session.state_bytes = service_state_size(cpu_count);
 	session.inherit_fds[0] = c->control.listen_fd;
+	session.inherit_fds[1] = c->seccomp_fd;
 	return session_run(&session, &service_session, c);
 }
 
@@ -206,6 +220,8 @@ static int run(struct config *c, struct opt_list *words)
 		puts("nacre-procfs " PACKAGE_VERSION);
 		return 0;
 	}
+	if (config_seccomp_path(c) < 0)
+		return EXIT_FAILED;
 	if (words->count && command_is_verb(words->items[0]))
 		return command_run(c, words->count, words->items);
 	if (words->count > 1) {

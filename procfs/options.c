@@ -2,8 +2,11 @@
 #include "config.h"
 #include "procfs/options.h"
 
+#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/procfs_client.h"
 
@@ -90,6 +93,10 @@ static const struct opt options[] = {
 	{ "identity", 0, OPT_PARSE, FIELD(identity), "RULES",
 	  "how readers are told apart (default registered,cgroupns,pidns,caller)",
 	  parse_identity },
+	{ "seccomp-socket", 0, OPT_STRING, FIELD(seccomp_socket), "PATH",
+	  "where engines bring seccomp listeners (default seccomp.sock beside the control socket)" },
+	{ "affinity", 0, OPT_FLAG, FIELD(affinity), NULL,
+	  "answer sched_getaffinity(2) of such containers as well as sysinfo(2)" },
 	{ "threads", 't', OPT_UINT, FIELD(threads), "N",
 	  "threads that answer (default 2)" },
 	{ "root", 0, OPT_STRING, FIELD(root), NULL, NULL },
@@ -103,6 +110,7 @@ void config_init(struct config *c)
 {
 	*c = (struct config){
 		.control = { -1, -1 },
+		.seccomp_fd = -1,
 		.threads = 2,
 		.identity = { { IDENTITY_REGISTERED, IDENTITY_CGROUPNS,
 				IDENTITY_PIDNS, IDENTITY_CALLER }, IDENTITY_RULES },
@@ -114,6 +122,9 @@ void config_done(struct config *c)
 	opt_config_done(&config_options, c);
 	free(c->mountpoint);
 	free(c->mounted_at);
+	free(c->seccomp_path);
+	if (c->seccomp_fd >= 0)
+		close(c->seccomp_fd);
 	control_close(&c->control);
 	config_init(c);
 }
@@ -126,4 +137,16 @@ const char *config_socket(const struct config *c)
 const char *config_mountpoint(const struct config *c)
 {
 	return c->mountpoint ? c->mountpoint : PROCFS_MOUNT_DEFAULT;
+}
+
+int config_seccomp_path(struct config *c)
+{
+	const char *control = config_socket(c), *name = strrchr(control, '/');
+	int directory = name ? (int)(name + 1 - control) : 0;
+
+	if (c->seccomp_socket)
+		c->seccomp_path = strdup(c->seccomp_socket);
+	else if (asprintf(&c->seccomp_path, "%.*sseccomp.sock", directory, control) < 0)
+		c->seccomp_path = NULL;
+	return c->seccomp_path ? 0 : -ENOMEM;
 }

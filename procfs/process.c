@@ -124,3 +124,27 @@ int process_clock_offset_ns(const struct host *host, pid_t pid, int64_t *ret_ns)
 	*ret_ns = seconds * (int64_t)NS_PER_S + ns;
 	return 0;
 }
+
+/* The last of NSpid. */
+uint64_t process_own_number(const struct host *host, pid_t tid)
+{
+	cleanup_buf struct buf text = BUF_INIT;
+	const char *line;
+	char *end;
+
+	if (tid <= 0 || process_read(host, tid, "status", &text) < 0)
+		return 0;
+	line = strstr(buf_text(&text), "\nNSpid:");
+	if (!line)
+		return 0;
+	line += 7;
+	for (uint64_t number = 0;; line = end) {
+		uint64_t next = strtoull(line, &end, 10);
+
+		if (end == line || *line == '\n')
+			return number;
+		number = next;
+		if (*end == '\n' || *end == '\0')
+			return number;
+	}
+}

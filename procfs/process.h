@@ -38,3 +38,7 @@ int process_clock_offset_ns(const struct host *host, pid_t pid, int64_t *ret_ns)
 /** process_namespace() - the inode of one of its namespaces ("pid", "cgroup") */
 int process_namespace(const struct host *host, pid_t pid, const char *name,
 		      uint64_t *ret_inode);
+
+/** process_own_number() - a task's number in its innermost pid namespace; 0 if it is
+ *	gone */
+uint64_t process_own_number(const struct host *host, pid_t tid);

@@ -11,12 +11,13 @@
 #include <unistd.h>
 
 #include "common/log.h"
+#include "procfs/agent.h"
 #include "procfs/confine.h"
 #include "procfs/control.h"
 #include "procfs/ops.h"
 
 #define STATE_MAGIC	0x6e707266u
-#define STATE_VERSION 1
+#define STATE_VERSION 2
 
 static size_t align(size_t size)
 {
@@ -26,7 +27,7 @@ static size_t align(size_t size)
 size_t service_state_size(unsigned cpu_count)
 {
 	return align(sizeof(struct service_state)) + align(paths_state_size()) +
-	       containers_state_size(cpu_count);
+	       align(agent_state_size()) + containers_state_size(cpu_count);
 }
 
 static int open_state(struct service *s)
@@ -50,8 +51,10 @@ static int open_state(struct service *s)
 
 	state += align(sizeof(struct service_state));
 	r = paths_open(state, &s->paths);
+	state += align(paths_state_size());
+	s->agent_state = (void *)state;
 	if (r >= 0)
-		r = containers_open(&s->world, state + align(paths_state_size()),
+		r = containers_open(&s->world, state + align(agent_state_size()),
 				    &s->containers);
 	return r;
 }
@@ -70,6 +73,7 @@ static int open_world(struct service *s)
 static void service_close(struct service *s)
 {
 	control_stop(s->control);
+	agent_stop(s->agent);
 	load_sampler_stop(s->sampler);
 	sizes_free(s->sizes);
 	snapshots_free(s->snapshots);
@@ -114,6 +118,10 @@ static int service_open(struct service *s)
 	if (r >= 0)
 		r = confine_worker();	/* before there are other threads */
 	if (r >= 0)
+		r = agent_start(s, s->config->seccomp_fd, s->agent_state, &s->agent);
+	if (r >= 0)
+		r = confine_others();
+	if (r >= 0)
 		r = load_sampler_start(s->containers, &s->world, &s->sampler);
 	if (r >= 0)
 		r = control_start(s, &s->control);
@@ -157,6 +165,7 @@ static void stop(void *userdata)
 	struct service *s = userdata;
 
 	(void)unlink(config_socket(s->config));
+	(void)unlink(s->config->seccomp_path);
 	service_close(s);
 }
 
@@ -166,6 +175,7 @@ static void pause_service(void *userdata)
 	struct service *s = userdata;
 
 	s->control = control_stop(s->control);
+	s->agent = agent_stop(s->agent);
 	s->sampler = load_sampler_stop(s->sampler);
 }
 
@@ -184,6 +194,18 @@ static int check(struct session *session, void *context)
 	return 0;
 }
 
+/* In the holder: the mount is gone, and with it all workers. */
+static void leave(struct session *session, void *context)
+{
+	size_t bytes;
+	const char *state = session_state(session, &bytes);
+
+	(void)context;
+	if (check(session, context) == 0)
+		agent_leave(session, (const void *)(state + align(sizeof(struct service_state)) +
+						    align(paths_state_size())));
+}
+
 const struct session_service service_session = {
 	.ops = &procfs_ops,
 	.ops_size = sizeof(procfs_ops),
@@ -192,4 +214,5 @@ const struct session_service service_session = {
 	.stop = stop,
 	.pause = pause_service,
 	.check = check,
+	.leave = leave,
 };

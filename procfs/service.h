@@ -3,7 +3,7 @@
  * procfs/service.h - one worker: what it opens at its start and serves from
  *
  * The state memfd holds, one after the other, the numbers of paths and the
- * containers; a header says what was written there.
+ * containers and the seccomp listeners; a header says what was written there.
  */
 #pragma once
 
@@ -19,6 +19,8 @@
 #include "procfs/snapshot.h"
 #include "procfs/stats.h"
 
+struct agent;
+struct agent_state;
 struct control;
 
 struct service_state {
@@ -41,6 +43,8 @@ struct service {
 	struct snapshots *snapshots;
 	struct sizes *sizes;
 	struct load_sampler *sampler;
+	struct agent_state *agent_state;	/* lent */
+	struct agent *agent;
 	struct control *control;
 };
 

@@ -30,6 +30,9 @@ static const struct {
 	  offsetof(struct stats, identity_lookups) },
 	{ "identity_failures", "of these, how many found none",
 	  offsetof(struct stats, identity_failures) },
+	{ "calls", "system calls of containers answered", offsetof(struct stats, calls) },
+	{ "calls_continued", "of these, how many were left to the kernel",
+	  offsetof(struct stats, calls_continued) },
 };
 
 static uint64_t counter(const struct stats *s, size_t offset)

@@ -14,6 +14,7 @@ struct stats {
 	uint64_t render_ns;
 	uint64_t latency[STATS_BUCKETS];
 	uint64_t identity_lookups, identity_failures;
+	uint64_t calls, calls_continued;
 	uint64_t missing[MISSING_COUNT];
 };
 

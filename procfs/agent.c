@@ -1,0 +1,360 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config.h"
+#include "procfs/agent.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "common/errors.h"
+#include "common/log.h"
+#include "procfs/agent_impl.h"
+#include "procfs/clock.h"
+#include "procfs/control.h"
+
+/* <linux/seccomp.h> of Linux 6.6; Debian 12's headers are older. */
+#define NOTIF_SET_FLAGS_ _IOW(SECCOMP_IOC_MAGIC, 4, uint64_t)
+#define FD_SYNC_WAKE_UP_ UINT64_C(1)
+
+#define NOT_KEPT       UINT32_MAX	/* for a place: a successor will not have it */
+#define CLIENTS	       32
+#define CLIENT_TIME_NS (5 * NS_PER_S)
+#define EVENTS	       64
+
+/* What an event is about; the rest of its number is an index. */
+enum { ABOUT_STOP, ABOUT_SOCKET, ABOUT_CLIENT, ABOUT_LISTENER };
+
+struct agent {
+	struct service *service;	/* lent */
+	struct agent_state *state;	/* lent */
+	int listen_fd;			/* lent */
+	int epoll_fd, stop_fd;		/* owned */
+	pthread_t thread;
+	int fds[AGENT_LISTENERS];	/* of the listeners in the state; or -1 */
+	struct {
+		struct agent_client *client;	/* owned, or NULL */
+		uint64_t since_ns;
+	} clients[CLIENTS];
+};
+
+static int watch(struct agent *a, int fd, unsigned about, unsigned index)
+{
+	struct epoll_event event = {
+		.events = EPOLLIN, .data.u64 = (uint64_t)about << 32 | index,
+	};
+
+	return neg_errno(epoll_ctl(a->epoll_fd, EPOLL_CTL_ADD, fd, &event));
+}
+
+/* --- listeners -------------------------------------------------------------- */
+
+static void drop_listener(struct agent *a, unsigned i)
+{
+	struct session *session = a->service->session;
+	uint32_t place = a->state->listeners[i].place;
+	bool is_inherited = place != NOT_KEPT && session_kept_fd(session, (int)place) == a->fds[i];
+
+	/* The holder has it, too: closing ours alone would leave it watched. */
+	(void)epoll_ctl(a->epoll_fd, EPOLL_CTL_DEL, a->fds[i], NULL);
+	if (!is_inherited)
+		close(a->fds[i]);
+	a->fds[i] = -1;
+	if (place != NOT_KEPT)
+		session_drop_fd(session, (int)place);
+	__atomic_store_n(&a->state->listeners[i].place, 0, __ATOMIC_RELEASE);
+}
+
+static int watch_listener(struct agent *a, unsigned i, int fd)
+{
+	/* Both sides run on one CPU then; older kernels do without. */
+	(void)ioctl(fd, NOTIF_SET_FLAGS_, FD_SYNC_WAKE_UP_);
+	a->fds[i] = fd;
+	return watch(a, fd, ABOUT_LISTENER, i);
+}
+
+static int free_listener(const struct agent *a)
+{
+	for (unsigned i = 0; i < AGENT_LISTENERS; i++)
+		if (!a->state->listeners[i].place)
+			return (int)i;
+	return -ENOSPC;
+}
+
+static int add_listener(struct agent *a, const struct agent_message *m)
+{
+	cleanup_container struct container *c = containers_find(a->service->containers, m->id);
+	int i = free_listener(a);
+	struct agent_listener *l;
+	int place, r;
+
+	if (i < 0)
+		return i;
+	l = &a->state->listeners[i];
+	l->slot = c ? container_slot(c) : 0;
+	l->generation = c ? container_generation(c) : 0;
+	place = session_keep_fd(a->service->session, m->listener_fd);
+	if (place < 0)
+		log_warn("a listener of '%s' will not outlive this worker: %s", m->id,
+			 strerror(-place));
+	if ((unsigned)i >= a->state->highest)
+		a->state->highest = (unsigned)i + 1;
+	__atomic_store_n(&l->place, place < 0 ? NOT_KEPT : (uint32_t)place, __ATOMIC_RELEASE);
+	r = watch_listener(a, (unsigned)i, m->listener_fd);
+	if (r < 0)
+		drop_listener(a, (unsigned)i);
+	return r < 0 ? r : 0;
+}
+
+static void send_answer(struct agent *a, unsigned i)
+{
+	const struct seccomp_notif *n = agent_notification(a->state);
+	const struct agent_listener *l = &a->state->listeners[i];
+	cleanup_container struct container *c =
+		containers_get(a->service->containers, l->slot, l->generation);
+	struct seccomp_notif_resp response = { .id = n->id };
+	int r = 0;
+
+	if (++a->state->tries <= AGENT_TRIES)
+		r = agent_answer(a->service, a->fds[i], c, n, &response);
+	else
+		response.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
+	/* ENOENT here, too: the caller was killed or interrupted meanwhile. */
+	if (r >= 0 && ioctl(a->fds[i], SECCOMP_IOCTL_NOTIF_SEND, &response) < 0 &&
+	    errno != ENOENT)
+		log_warn("cannot answer a system call: %s", strerror(errno));
+	__atomic_store_n(&a->state->answering, 0, __ATOMIC_RELEASE);
+}
+
+/* Received into the state: see agent.h. */
+static void take_call(struct agent *a, unsigned i)
+{
+	int r;
+
+	memset(a->state->notification, 0, sizeof(a->state->notification));
+	a->state->tries = 0;
+	__atomic_store_n(&a->state->answering, i + 1, __ATOMIC_RELEASE);
+	do
+		r = neg_errno(ioctl(a->fds[i], SECCOMP_IOCTL_NOTIF_RECV,
+				    agent_notification(a->state)));
+	while (r == -EINTR);
+	if (r >= 0)
+		send_answer(a, i);
+	else
+		__atomic_store_n(&a->state->answering, 0, __ATOMIC_RELEASE);
+}
+
+/* What an earlier worker left: its listeners, and the call that it had in hand. */
+static void adopt(struct agent *a)
+{
+	struct agent_state *state = a->state;
+
+	for (unsigned i = 0; i < state->highest; i++) {
+		uint32_t place = state->listeners[i].place;
+		int fd;
+
+		if (!place)
+			continue;
+		fd = place == NOT_KEPT ? -ENOENT
+				       : session_kept_fd(a->service->session, (int)place);
+		if (fd < 0)
+			state->listeners[i].place = 0;
+		else if (watch_listener(a, i, fd) < 0)
+			drop_listener(a, i);
+	}
+	if (state->answering > AGENT_LISTENERS)
+		state->answering = 0;
+	if (!state->answering)
+		return;
+	if (agent_notification(state)->id && a->fds[state->answering - 1] >= 0)
+		send_answer(a, state->answering - 1);
+	else
+		state->answering = 0;
+}
+
+/* --- engines ------------------------------------------------------------------ */
+
+static void drop_client(struct agent *a, unsigned i)
+{
+	a->clients[i].client = agent_client_free(a->clients[i].client);
+}
+
+/* A free place, or that of the one which has been silent for longest. */
+static unsigned client_place(struct agent *a)
+{
+	unsigned oldest = 0;
+
+	for (unsigned i = 0; i < CLIENTS; i++) {
+		if (!a->clients[i].client)
+			return i;
+		if (a->clients[i].since_ns < a->clients[oldest].since_ns)
+			oldest = i;
+	}
+	drop_client(a, oldest);
+	return oldest;
+}
+
+static void accept_client(struct agent *a)
+{
+	int fd = accept4(a->listen_fd, NULL, NULL, SOCK_CLOEXEC);
+	struct ucred peer;
+	unsigned i;
+
+	if (fd < 0)
+		return;
+	if (!control_is_allowed(fd, &peer)) {
+		close(fd);
+		return;
+	}
+	i = client_place(a);
+	a->clients[i].client = agent_client_new(fd);
+	a->clients[i].since_ns = clock_now_ns();
+	if (a->clients[i].client && watch(a, fd, ABOUT_CLIENT, i) < 0)
+		drop_client(a, i);
+}
+
+static void read_client(struct agent *a, unsigned i)
+{
+	struct agent_message m = { .listener_fd = -1 };
+	int r;
+
+	if (!a->clients[i].client)
+		return;
+	r = agent_client_read(a->clients[i].client, &m);
+	if (r == 0)
+		return;
+	if (r > 0) {
+		r = add_listener(a, &m);
+		if (r >= 0)
+			m.listener_fd = -1;	/* it is the listener's */
+	}
+	if (r < 0)
+		log_warn("an engine's message about '%s' was not understood: %s\n"
+			 "The filter's system calls fail in this container.",
+			 m.id ? m.id : "a container", strerror(-r));
+	agent_message_done(&m);
+	drop_client(a, i);
+}
+
+static bool expire_clients(struct agent *a)
+{
+	uint64_t now = clock_now_ns();
+	bool left = false;
+
+	for (unsigned i = 0; i < CLIENTS; i++) {
+		if (!a->clients[i].client)
+			continue;
+		if (now - a->clients[i].since_ns > CLIENT_TIME_NS)
+			drop_client(a, i);
+		else
+			left = true;
+	}
+	return left;
+}
+
+/* --- the thread ------------------------------------------------------------- */
+
+static bool handle(struct agent *a, const struct epoll_event *event)
+{
+	unsigned about = event->data.u64 >> 32, i = (uint32_t)event->data.u64;
+
+	if (about == ABOUT_STOP)
+		return false;
+	if (about == ABOUT_SOCKET)
+		accept_client(a);
+	else if (about == ABOUT_CLIENT)
+		read_client(a, i);
+	else if (event->events & EPOLLIN)
+		take_call(a, i);
+	else
+		drop_listener(a, i);	/* nobody is left under the filter */
+	return true;
+}
+
+static void *run(void *agent)
+{
+	struct agent *a = agent;
+	struct epoll_event events[EVENTS];
+	bool go_on = true;
+
+	(void)pthread_setname_np(pthread_self(), "calls");
+	adopt(a);
+	while (go_on) {
+		int timeout = expire_clients(a) ? 1000 : -1;
+		int n = epoll_wait(a->epoll_fd, events, EVENTS, timeout);
+
+		for (int i = 0; i < n && go_on; i++)
+			go_on = handle(a, &events[i]);
+	}
+	return NULL;
+}
+
+size_t agent_state_size(void)
+{
+	return sizeof(struct agent_state);
+}
+
+static bool kernel_fits(void)
+{
+	struct seccomp_notif_sizes sizes;
+
+	return syscall(SYS_seccomp, SECCOMP_GET_NOTIF_SIZES, 0, &sizes) == 0 &&
+	       sizes.seccomp_notif <= AGENT_NOTIFICATION &&
+	       sizes.seccomp_notif_resp <= sizeof(struct seccomp_notif_resp);
+}
+
+static void release(struct agent *a)
+{
+	for (unsigned i = 0; i < CLIENTS; i++)
+		drop_client(a, i);
+	cleanup_fd_(&a->epoll_fd);
+	cleanup_fd_(&a->stop_fd);
+	free(a);
+}
+
+int agent_start(struct service *service, int listen_fd, struct agent_state *state,
+		struct agent **ret)
+{
+	struct agent *a = calloc(1, sizeof(*a));
+	int r;
+
+	if (!a)
+		return -ENOMEM;
+	a->service = service;
+	a->state = state;
+	a->listen_fd = listen_fd;
+	for (unsigned i = 0; i < AGENT_LISTENERS; i++)
+		a->fds[i] = -1;
+	a->stop_fd = neg_errno(eventfd(0, EFD_CLOEXEC));
+	a->epoll_fd = neg_errno(epoll_create1(EPOLL_CLOEXEC));
+	r = a->stop_fd < 0 ? a->stop_fd : a->epoll_fd;
+	if (r >= 0)
+		r = watch(a, a->stop_fd, ABOUT_STOP, 0);
+	if (r >= 0 && listen_fd >= 0 && kernel_fits())
+		r = watch(a, listen_fd, ABOUT_SOCKET, 0);
+	if (r >= 0)
+		r = -pthread_create(&a->thread, NULL, run, a);
+	if (r < 0) {
+		release(a);
+		return r;
+	}
+	*ret = a;
+	return 0;
+}
+
+struct agent *agent_stop(struct agent *a)
+{
+	if (!a)
+		return NULL;
+	(void)eventfd_write(a->stop_fd, 1);
+	(void)pthread_join(a->thread, NULL);
+	release(a);
+	return NULL;
+}
