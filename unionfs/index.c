@@ -207,7 +207,7 @@ static int hex_digit(char c)
 	return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-static bool origin_of_name(const char *name, struct origin *ret)
+bool index_name_parse(const char *name, struct origin *ret)
 {
 	size_t length = strlen(name);
 	uint8_t bytes[ORIGIN_MAX];
@@ -316,7 +316,7 @@ static int clean_entry(const struct cleaning *c, const char *entry)
 
 	if (entry[0] == '#')
 		return remove_tree(index_fd, entry);
-	if (!origin_of_name(entry, &origin))
+	if (!index_name_parse(entry, &origin))
 		return 1;
 	if (!is_orphan(c, entry, &origin)) {
 		r = make_relative_to_upper(c, entry, &origin);

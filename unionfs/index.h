@@ -82,5 +82,8 @@ unsigned index_nlink(enum overlay_ns ns, int dir_fd, const char *name,
 int index_nlink_set(enum overlay_ns ns, int dir_fd, const char *name, unsigned nlink,
 		    unsigned upper_nlink);
 
+/** index_name_parse() - the origin that an entry is named by; false if it is no such name */
+bool index_name_parse(const char *name, struct origin *ret);
+
 /** nlink_parse() - "U-1", "L+2": the base's letter and the difference */
 bool nlink_parse(const char *text, size_t length, char *ret_base, int *ret_difference);

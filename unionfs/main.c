@@ -11,6 +11,7 @@
 
 #include "common/log.h"
 #include "common/sanitizer.h"
+#include "unionfs/fsck.h"
 #include "unionfs/ops.h"
 
 #define PROGRAM "nacre-unionfs"
@@ -111,6 +112,10 @@ int main(int argc, char **argv)
 	int status;
 
 	log_open(PROGRAM, LOG_LEVEL_WARN);
+	if (argc > 1 && strcmp(argv[1], "fsck") == 0) {
+		raise_limits();
+		return fsck_main(argc - 2, argv + 2);
+	}
 	options_init(&options);
 	if (options_parse(&options, argc - 1, argv + 1, ignored, &error) < 0) {
 		log_error("%s", error.text);

@@ -250,7 +250,7 @@ static int open_dir(int dir_fd, const char *name)
  * Without CAP_DAC_OVERRIDE nobody enters the mode-000 directory that the kernel
  * would make, its owner included.
  */
-static int open_private_dir(int dir_fd, const char *name)
+int workdir_open_private(int dir_fd, const char *name)
 {
 	int fd = open_dir(dir_fd, name);
 
@@ -270,13 +270,13 @@ static int make_private_dir(int dir_fd, const char *name)
 {
 	if (mkdirat(dir_fd, name, 0) < 0 && errno != EEXIST)
 		return -errno;
-	return open_private_dir(dir_fd, name);
+	return workdir_open_private(dir_fd, name);
 }
 
 /* Any mark stands for a feature that makes the upper unsafe to use. */
 static int check_incompat(int work_fd)
 {
-	cleanup_fd int fd = open_private_dir(work_fd, "incompat");
+	cleanup_fd int fd = workdir_open_private(work_fd, "incompat");
 	cleanup_dir DIR *dir = NULL;
 	struct dirent *entry;
 
@@ -298,7 +298,7 @@ static int check_incompat(int work_fd)
 /* Also checked where an earlier mount left the directory and no union has used it. */
 static int prepare_work(struct workdir *work)
 {
-	cleanup_fd int old_fd = open_private_dir(work->parent_fd, WORK_NAME);
+	cleanup_fd int old_fd = workdir_open_private(work->parent_fd, WORK_NAME);
 	int r;
 
 	if (old_fd < 0 && old_fd != -ENOENT)

@@ -53,6 +53,10 @@ void workdir_drop_index(struct workdir *work);
 const struct layer *workdir_upper(const struct workdir *work);
 const struct workdir_options *workdir_options(const struct workdir *work);
 
+/** workdir_open_private() - open a directory of mode 000 that is ours, for all of its use;
+ *	-errno */
+int workdir_open_private(int dir_fd, const char *name);
+
 #define TEMP_NAME_SIZE 20
 
 /**
