@@ -32,13 +32,10 @@ static int give_up(const char *what)
 	return 1;
 }
 
-static int make_filter(char *calls)
+static int fill_filter(scmp_filter_ctx filter, char *calls)
 {
-	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
 	char *save;
 
-	if (!filter)
-		return -1;
 #ifdef __x86_64__
 	(void)seccomp_arch_add(filter, SCMP_ARCH_X86);
 #endif
@@ -49,6 +46,17 @@ static int make_filter(char *calls)
 	if (seccomp_load(filter) < 0)
 		return -1;
 	return seccomp_notify_fd(filter);
+}
+
+/* The listener, or -1. */
+static int make_filter(char *calls)
+{
+	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
+	int fd = filter ? fill_filter(filter, calls) : -1;
+
+	if (filter)
+		seccomp_release(filter);
+	return fd;
 }
 
 static int bring(const char *path, const char *id, int listener_fd)
