@@ -21,6 +21,8 @@
 #include "common/cleanup.h"
 #include "common/errors.h"
 #include "common/log.h"
+#include "procfs/clock.h"
+#include "procfs/load.h"
 #include "procfs/service.h"
 
 #define REQUEST_MAX 65536
@@ -203,24 +205,38 @@ static void serve_client(struct control *c, int take_fd_)
 	send_answer(fd, &answer);
 }
 
+/* Counts what is to be counted; returns the ms until it has to be done again. */
+static int sample_in_time(const struct control *c, uint64_t *next_ns)
+{
+	struct service *s = c->service;
+	uint64_t now = clock_now_ns();
+
+	if (now >= *next_ns) {
+		load_sample(s->containers, s->world.host);
+		containers_sweep(s->containers);
+		now = clock_now_ns();
+		*next_ns = now + LOAD_PERIOD_S * NS_PER_S;
+	}
+	return (int)((*next_ns - now) / (NS_PER_S / 1000)) + 1;
+}
+
 static void *run(void *control)
 {
 	struct control *c = control;
+	uint64_t next_ns = clock_now_ns() + LOAD_PERIOD_S * NS_PER_S;
 	int listen_fd = c->service->config->control.listen_fd;
 	struct pollfd fds[2] = {
 		{ .fd = listen_fd, .events = POLLIN },
 		{ .fd = c->stop_fd, .events = POLLIN },
 	};
 
+	(void)pthread_setname_np(pthread_self(), "control");
 	for (;;) {
-		int fd;
+		int fd, r = neg_errno(poll(fds, 2, sample_in_time(c, &next_ns)));
 
-		if (poll(fds, 2, -1) < 0) {
-			if (errno == EINTR)
-				continue;
-			break;
-		}
-		if (fds[1].revents)
+		if (r == -EINTR || r == 0)
+			continue;
+		if (r < 0 || fds[1].revents)
 			break;
 		fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC);
 		if (fd >= 0)

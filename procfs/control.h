@@ -36,7 +36,8 @@ bool control_is_allowed(int fd, struct ucred *ret_peer);
 /** control_close() - give a socket's descriptors back */
 void control_close(struct control_socket *socket);
 
-/** control_start() - answer requests in a thread of its own; 0 or -errno */
+/** control_start() - answer requests in a thread of its own, which counts for load
+ *	averages in between; 0 or -errno */
 int control_start(struct service *service, struct control **ret);
 
 /** control_stop() - and wait for the thread; accepts NULL, returns NULL */

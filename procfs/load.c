@@ -5,12 +5,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
-#include <poll.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
@@ -18,7 +15,6 @@
 #include "procfs/clock.h"
 #include "procfs/process.h"
 
-#define PERIOD_S   5
 #define DEPTH_MAX  16		/* of cgroups below the container's own */
 #define TASKS_MAX  20000	/* looked at in one pass over one container */
 #define FEW_TASKS  64		/* may be counted for a reader */
@@ -26,13 +22,6 @@
 #define ONE	   2048.0
 
 static const unsigned minutes[3] = { 1, 5, 15 };
-
-struct load_sampler {
-	struct containers *containers;	/* lent */
-	struct container_world *world;	/* lent */
-	int stop_fd;			/* owned, an eventfd */
-	pthread_t thread;
-};
 
 /* One pass over the tasks of one container. */
 struct census {
@@ -183,7 +172,7 @@ static int sample_for_reader(struct container_load *load, struct group *group,
 			     uint64_t start_ns, void *context)
 {
 	uint64_t age = clock_now_ns() - load->sampled_ns;
-	uint64_t kept = load->total <= FEW_TASKS ? FRESH_NS : 2 * PERIOD_S * NS_PER_S;
+	uint64_t kept = load->total <= FEW_TASKS ? FRESH_NS : 2 * LOAD_PERIOD_S * NS_PER_S;
 
 	if (load->sampled_ns && load->total && age < kept)
 		return 0;
@@ -220,59 +209,16 @@ int load_view(struct container *c, struct host *host, struct view *v)
 	return container_with_load(c, sample_and_copy, &copy);
 }
 
-static void sample_all(struct load_sampler *s)
+void load_sample(struct containers *containers, struct host *host)
 {
-	struct container *c = containers_next(s->containers, 0);
+	struct container *c = containers_next(containers, 0);
 
 	while (c) {
 		unsigned slot = container_slot(c);
 
 		if (!container_is_idle(c))
-			(void)container_with_load(c, sample, s->world->host);
+			(void)container_with_load(c, sample, host);
 		container_put(c);
-		c = containers_next(s->containers, slot);
+		c = containers_next(containers, slot);
 	}
-	containers_sweep(s->containers);
-}
-
-static void *run(void *sampler)
-{
-	struct load_sampler *s = sampler;
-	struct pollfd poll_fd = { .fd = s->stop_fd, .events = POLLIN };
-
-	while (poll(&poll_fd, 1, PERIOD_S * 1000) <= 0)
-		sample_all(s);
-	return NULL;
-}
-
-int load_sampler_start(struct containers *containers, struct container_world *world,
-		       struct load_sampler **ret)
-{
-	struct load_sampler *s = calloc(1, sizeof(*s));
-	int r;
-
-	if (!s)
-		return -ENOMEM;
-	s->containers = containers;
-	s->world = world;
-	s->stop_fd = neg_errno(eventfd(0, EFD_CLOEXEC));
-	r = s->stop_fd < 0 ? s->stop_fd : -pthread_create(&s->thread, NULL, run, s);
-	if (r < 0) {
-		cleanup_fd_(&s->stop_fd);
-		free(s);
-		return r;
-	}
-	*ret = s;
-	return 0;
-}
-
-struct load_sampler *load_sampler_stop(struct load_sampler *s)
-{
-	if (!s)
-		return NULL;
-	(void)eventfd_write(s->stop_fd, 1);
-	(void)pthread_join(s->thread, NULL);
-	close(s->stop_fd);
-	free(s);
-	return NULL;
 }

@@ -2,7 +2,7 @@
 /*
  * procfs/load.h - load averages of containers
  *
- * How it works. A thread counts every 5 s the tasks of each container that run
+ * How it works. Counted every 5 s are the tasks of each container that run
  * or wait for a disk, and lets the averages decay by the time that really
  * passed, so a late pass is no wrong one. A container whose load is read for
  * the first time is counted then, as if it had been like that since it began.
@@ -11,14 +11,10 @@
 
 #include "procfs/container.h"
 
-struct load_sampler;
+#define LOAD_PERIOD_S 5
 
-/** load_sampler_start() - begin to sample; 0, -ENOMEM or any thread's error */
-int load_sampler_start(struct containers *containers, struct container_world *world,
-		       struct load_sampler **ret);
-
-/** load_sampler_stop() - and wait for the thread; accepts NULL, returns NULL */
-struct load_sampler *load_sampler_stop(struct load_sampler *sampler);
+/** load_sample() - count the tasks of all containers; to be called every so often */
+void load_sample(struct containers *containers, struct host *host);
 
 /** load_view() - fill the load of a view; 0 or as container_with_load() */
 int load_view(struct container *c, struct host *host, struct view *v);

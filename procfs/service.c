@@ -74,7 +74,6 @@ static void service_close(struct service *s)
 {
 	control_stop(s->control);
 	agent_stop(s->agent);
-	load_sampler_stop(s->sampler);
 	sizes_free(s->sizes);
 	snapshots_free(s->snapshots);
 	identity_close(s->identity);
@@ -121,8 +120,6 @@ static int service_open(struct service *s)
 		r = agent_start(s, s->config->seccomp_fd, s->agent_state, &s->agent);
 	if (r >= 0)
 		r = confine_others();
-	if (r >= 0)
-		r = load_sampler_start(s->containers, &s->world, &s->sampler);
 	if (r >= 0)
 		r = control_start(s, &s->control);
 	return r;
@@ -176,7 +173,6 @@ static void pause_service(void *userdata)
 
 	s->control = control_stop(s->control);
 	s->agent = agent_stop(s->agent);
-	s->sampler = load_sampler_stop(s->sampler);
 }
 
 /* The rest of the state is checked by its size, which the session compares. */

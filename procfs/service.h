@@ -42,7 +42,6 @@ struct service {
 	struct identity *identity;
 	struct snapshots *snapshots;
 	struct sizes *sizes;
-	struct load_sampler *sampler;
 	struct agent_state *agent_state;	/* lent */
 	struct agent *agent;
 	struct control *control;
