@@ -14,6 +14,7 @@
 #include "unionfs/attr.h"
 #include "unionfs/data.h"
 #include "unionfs/dir.h"
+#include "unionfs/dir_record.h"
 #include "unionfs/entry.h"
 #include "unionfs/lookup.h"
 #include "unionfs/marks.h"
@@ -35,6 +36,7 @@ int change_mark_impure(struct unionfs *u, struct inode *dir, int upper_fd,
 	if (r < 0)
 		return r;
 	dir->dir->is_impure = true;
+	dir_save(&u->inodes, dir);
 	return 0;
 }
 
@@ -80,6 +82,7 @@ int change_redirect(struct unionfs *u, struct inode *dir, int upper_fd,
 		rwlock_write_scope(&u->inodes.lock);
 		free(inode->dir->redirect);
 		inode->dir->redirect = take_ptr(copy);
+		dir_save(&u->inodes, inode);
 	}
 	return r;
 }

@@ -9,6 +9,7 @@
 
 #include "common/buf.h"
 #include "common/cleanup.h"
+#include "unionfs/dir_record.h"
 #include "unionfs/merge.h"
 #include "unionfs/redirect.h"
 #include "unionfs/union.h"
@@ -25,7 +26,7 @@ struct dir *dir_new(const uint16_t *layers, unsigned count)
 		return dir_free(dir);
 
 	dir->count = count;
-	for (unsigned i = 0; i < count; i++)
+	for (unsigned i = 0; layers && i < count; i++)
 		dir->parts[i].layer = layers[i];
 	return dir;
 }
@@ -68,6 +69,8 @@ void dir_cut(struct unionfs *u, struct inode *inode, unsigned count)
 	rwlock_write_scope(&u->inodes.lock);
 	while (dir->count > count)
 		free(dir->parts[--dir->count].path);
+	if (dir->is_settled)
+		dir_save(&u->inodes, inode);
 }
 
 int dir_add_upper(struct inode_table *t, struct inode *inode)
@@ -75,7 +78,6 @@ int dir_add_upper(struct inode_table *t, struct inode *inode)
 	struct dir *dir = inode->dir;
 	struct part *parts = calloc(dir->count + 1, sizeof(*parts));
 
-	(void)t;
 	if (!parts)
 		return -ENOMEM;
 
@@ -84,6 +86,7 @@ int dir_add_upper(struct inode_table *t, struct inode *inode)
 	free(dir->parts);
 	dir->parts = parts;
 	dir->count++;
+	dir_save(t, inode);
 	return 0;
 }
 
@@ -93,6 +96,7 @@ void dir_drop_upper(struct unionfs *u, struct inode *inode)
 
 	rwlock_write_scope(&u->inodes.lock);
 	memmove(dir->parts, dir->parts + 1, --dir->count * sizeof(*dir->parts));
+	dir_save(&u->inodes, inode);
 }
 
 /* The name that a directory has, or had: it never has two. */
@@ -193,5 +197,7 @@ int dir_freeze(struct inode_table *t, struct inode *inode)
 			dir->parts[i].path = paths[i];
 		}
 	}
+	if (r == 0)
+		dir_save(t, inode);
 	return r;
 }

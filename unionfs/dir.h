@@ -42,7 +42,7 @@ struct dir {
 
 /**
  * dir_new() - for an inode whose candidate parts are in these layers
- * @layers:	top first
+ * @layers:	top first; NULL leaves that to be filled in
  *
  * Return: NULL without memory.
  */

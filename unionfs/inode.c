@@ -3,23 +3,26 @@
 
 #include "unionfs/inode.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
+#include "unionfs/dir_record.h"
+#include "unionfs/inode_slots.h"
 #include "unionfs/name.h"
 
-#define CHUNK_BITS  10
-#define CHUNK_SLOTS (1u << CHUNK_BITS)
-#define CHUNK_MAX   (1u << 16)		/* 64 million inodes */
 #define NO_SLOT	    UINT32_MAX
 #define FIRST_HEADS 1024
-#define WORKER_SHIFT 22		/* a slot is used anew 4 million times in a worker's life */
 
 struct inode *inode_at(struct inode_table *t, uint32_t slot)
 {
-	return &t->chunks[slot >> CHUNK_BITS][slot & (CHUNK_SLOTS - 1)];
+	return &t->inodes[slot];
+}
+
+bool inode_is_live(struct inode_table *t, uint32_t slot)
+{
+	return slot < t->slot_count && t->inodes[slot].type != DT_UNKNOWN;
 }
 
 static uint32_t *heads_new(uint32_t count)
@@ -29,81 +32,6 @@ static uint32_t *heads_new(uint32_t count)
 	if (heads)
 		memset(heads, 0xff, count * sizeof(*heads));
 	return heads;
-}
-
-int inode_table_init(struct inode_table *t, const struct hash_key *key,
-		     void (*release)(void *arg, struct inode *inode),
-		     void *release_arg)
-{
-	struct inode *root = NULL;
-
-	*t = (struct inode_table){ .free_slot = NO_SLOT,
-				   .head_mask = FIRST_HEADS - 1,
-				   .key = *key,
-				   .release = release,
-				   .release_arg = release_arg };
-	rwlock_init(&t->lock);
-	t->chunks = calloc(CHUNK_MAX, sizeof(struct inode *));
-	t->real_heads = heads_new(FIRST_HEADS);
-	t->origin_heads = heads_new(FIRST_HEADS);
-
-	rwlock_write_scope(&t->lock);
-	if (t->chunks && t->real_heads && t->origin_heads &&
-	    names_init(t) == 0)
-		root = inode_new(t, DT_DIR);
-	if (!root)
-		return -ENOMEM;
-
-	root->nlookup = 1;
-	return 0;
-}
-
-void inode_table_done(struct inode_table *t)
-{
-	for (uint32_t i = 0; t->chunks && i < t->slot_count; i++) {
-		struct inode *inode = inode_at(t, i);
-
-		if (inode->type != DT_UNKNOWN) {
-			t->release(t->release_arg, inode);
-			names_free(inode);
-		}
-		lock_done(&inode->lock);
-	}
-	for (uint32_t i = 0; t->chunks && i < CHUNK_MAX && t->chunks[i]; i++)
-		free(t->chunks[i]);
-	free(t->chunks);
-	free(t->real_heads);
-	free(t->origin_heads);
-	names_done(t);
-	rwlock_done(&t->lock);
-}
-
-void inode_table_set_worker(struct inode_table *t, unsigned worker)
-{
-	t->first_generation = worker << WORKER_SHIFT;
-}
-
-struct inode *inode_by_node_id(struct inode_table *t, uint64_t id)
-{
-	uint32_t slot = (uint32_t)id - 1;
-	struct inode *inode;
-
-	rwlock_read_scope(&t->lock);
-	if ((uint32_t)id == 0 || slot >= t->slot_count)
-		return NULL;
-
-	inode = inode_at(t, slot);
-	if (inode->type == DT_UNKNOWN ||
-	    inode->generation - (uint32_t)(id >> 32) > inode->older_ids)
-		return NULL;
-	return inode;
-}
-
-void inode_renew(struct inode_table *t, struct inode *inode)
-{
-	(void)t;
-	inode->older_ids++;
-	inode->generation++;
 }
 
 /* Finalizer of murmur3: inode numbers come in runs, buckets must not. */
@@ -192,7 +120,7 @@ struct inode *inode_find(struct inode_table *t, struct inode_key key)
 }
 
 /* Twice the heads; without memory the chains just get longer. */
-static void heads_grow(struct inode_table *t)
+static bool heads_grow(struct inode_table *t)
 {
 	uint32_t count = 2 * (t->head_mask + 1);
 	uint32_t *real = heads_new(count), *origin = heads_new(count);
@@ -200,7 +128,7 @@ static void heads_grow(struct inode_table *t)
 	if (!real || !origin) {
 		free(real);
 		free(origin);
-		return;
+		return false;
 	}
 	free(t->real_heads);
 	free(t->origin_heads);
@@ -215,33 +143,154 @@ static void heads_grow(struct inode_table *t)
 		if (inode_has(inode, INODE_ALIASED))
 			origin_link(t, inode);
 	}
+	return true;
 }
 
-static struct inode *slot_take(struct inode_table *t)
+/* ---- the table ---- */
+
+/* What init and adoption have in common. */
+static int table_begin(struct inode_table *t, struct state *state,
+		       void (*release)(void *arg, struct inode *inode),
+		       void *release_arg)
 {
-	struct inode **chunk = &t->chunks[t->slot_count >> CHUNK_BITS];
+	*t = (struct inode_table){ .state = state,
+				   .inodes = state_inodes(state),
+				   .head_mask = FIRST_HEADS - 1,
+				   .release = release,
+				   .release_arg = release_arg };
+	rwlock_init(&t->lock);
+	t->real_heads = heads_new(FIRST_HEADS);
+	t->origin_heads = heads_new(FIRST_HEADS);
+	if (!t->real_heads || !t->origin_heads || slots_init(t) < 0 ||
+	    names_init(t) < 0)
+		return -ENOMEM;
+	return store_init(&t->store, state_pages(state), STATE_PAGE_MAX,
+			  &state->page_count);
+}
+
+int inode_table_init(struct inode_table *t, struct state *state,
+		     void (*release)(void *arg, struct inode *inode),
+		     void *release_arg)
+{
+	struct inode *root;
+	int r = table_begin(t, state, release, release_arg);
+
+	if (r < 0)
+		return r;
+	rwlock_write_scope(&t->lock);
+	root = inode_new(t, DT_DIR);
+	if (!root)
+		return -ENOMEM;
+
+	root->nlookup = 1;
+	return 0;
+}
+
+/* A name whose parent and inode are there gets its place in the lists again. */
+static void adopt_name(void *table, void *block)
+{
+	struct inode_table *t = table;
+	struct name *name = block;
+
+	if (!name_is_sane(t, name) || !inode_is_live(t, name->inode) ||
+	    !inode_is_live(t, name->parent) ||
+	    inode_at(t, name->parent)->type != DT_DIR)
+		store_free(&t->store, name);
+	else
+		names_link(t, name);
+}
+
+/* Without a name nothing but a descriptor of the holder's leads to it. */
+static bool is_lost(const struct inode *inode)
+{
+	return inode->slot != 0 && !inode->names && !inode->place &&
+	       !inode_has(inode, INODE_PARKED);
+}
+
+static void adopt_inode(struct inode_table *t, struct inode *inode)
+{
+	bool is_hashed = inode_has(inode, INODE_HASHED);
+	bool is_aliased = inode_has(inode, INODE_ALIASED);
+
+	inode->flags &= ~(INODE_HASHED | INODE_ALIASED);
+	if (is_hashed)
+		inode_hash(t, inode, inode_real(inode));
+	if (is_aliased)
+		inode_alias(t, inode,
+			    (struct inode_key){ inode->origin_ino,
+						inode->origin_dev });
+}
+
+int inode_table_adopt(struct inode_table *t, struct state *state,
+		      void (*release)(void *arg, struct inode *inode),
+		      void *release_arg)
+{
+	int r = table_begin(t, state, release, release_arg);
+
+	if (r < 0)
+		return r;
+	rwlock_write_scope(&t->lock);
+	slots_adopt(t);
+	if (!inode_is_live(t, 0) || inode_at(t, 0)->type != DT_DIR)
+		return -EPROTO;
+	while (t->live_count > t->head_mask && heads_grow(t))
+		;
+	store_walk(&t->store, STORE_NAME, adopt_name, t);
+	for (uint32_t i = 0; i < t->slot_count; i++) {
+		if (inode_is_live(t, i))
+			adopt_inode(t, inode_at(t, i));
+	}
+	for (uint32_t i = 0; i < t->slot_count; i++) {
+		struct inode *inode = inode_at(t, i);
+
+		if (inode_is_live(t, i) && is_lost(inode))
+			inode->nlookup = 0;
+		if (inode_is_live(t, i))
+			inode_drop_unused(t, inode);
+	}
+	return 0;
+}
+
+void inode_table_done(struct inode_table *t)
+{
+	if (!t->state)
+		return;
+	for (uint32_t i = 0; i < t->slot_count; i++) {
+		struct inode *inode = inode_at(t, i);
+
+		if (inode->type != DT_UNKNOWN)
+			t->release(t->release_arg, inode);
+	}
+	slots_done(t);
+	free(t->real_heads);
+	free(t->origin_heads);
+	names_done(t);
+	store_done(&t->store);
+	rwlock_done(&t->lock);
+	t->state = NULL;
+}
+
+struct inode *inode_by_node_id(struct inode_table *t, uint64_t id)
+{
+	uint32_t slot = (uint32_t)id - 1;
 	struct inode *inode;
 
-	if (t->free_slot != NO_SLOT) {
-		inode = inode_at(t, t->free_slot);
-		t->free_slot = inode->real_next;
-		/* Another inode, another lock: its place in the order is new. */
-		lock_done(&inode->lock);
-		lock_init(&inode->lock);
-		return inode;
-	}
-	if (t->slot_count == CHUNK_MAX * CHUNK_SLOTS)
-		return NULL;
-	if (!*chunk)
-		*chunk = calloc(CHUNK_SLOTS, sizeof(**chunk));
-	if (!*chunk)
+	rwlock_read_scope(&t->lock);
+	if ((uint32_t)id == 0 || slot >= t->slot_count)
 		return NULL;
 
-	inode = inode_at(t, t->slot_count);
-	inode->slot = t->slot_count++;
-	inode->generation = t->first_generation;
-	lock_init(&inode->lock);
+	inode = inode_at(t, slot);
+	if (inode->type == DT_UNKNOWN ||
+	    inode->generation - (uint32_t)(id >> 32) > inode->older_ids)
+		return NULL;
 	return inode;
+}
+
+void inode_renew(struct inode_table *t, struct inode *inode)
+{
+	(void)t;
+	inode->older_ids++;
+	inode->generation++;
 }
 
 struct inode *inode_new(struct inode_table *t, uint8_t type)
@@ -251,18 +300,21 @@ struct inode *inode_new(struct inode_table *t, uint8_t type)
 	if (!inode)
 		return NULL;
 
-	inode->type = type;
+	inode->nlookup = 0;
 	inode->fd = -1;
+	inode->place = 0;
 	inode->flags = 0;
 	inode->refs = 0;
 	inode->names = NULL;
 	inode->dir = NULL;
+	inode->dir_ref = 0;
 	inode->backing = NULL;
 	inode->cached_opens = inode->passed_opens = 0;
 	inode->backing_id = 0;
 	inode->passes_below = inode->passes_as_root = false;
 	inode->mappers = 0;
 	inode->older_ids = 0;
+	__atomic_store_n(&inode->type, type, __ATOMIC_RELEASE);
 	if (++t->live_count > t->head_mask)
 		heads_grow(t);
 	return inode;
@@ -270,16 +322,21 @@ struct inode *inode_new(struct inode_table *t, uint8_t type)
 
 static void inode_free(struct inode_table *t, struct inode *inode)
 {
+	uint32_t dir_ref;
+
 	real_unlink(t, inode);
 	origin_unlink(t, inode);
 	t->release(t->release_arg, inode);
 	if (inode->fd >= 0)
 		close(inode->fd);
 	inode->fd = -1;
-	inode->type = DT_UNKNOWN;
+	/* Never again, whoever comes upon the slot: not even if we die now. */
 	inode->generation++;
-	inode->real_next = t->free_slot;
-	t->free_slot = inode->slot;
+	__atomic_store_n(&inode->type, DT_UNKNOWN, __ATOMIC_RELEASE);
+	dir_ref = inode->dir_ref;
+	inode->dir_ref = 0;
+	dir_discard(t, dir_ref);
+	slot_give(t, inode);
 	t->live_count--;
 }
 
@@ -288,8 +345,7 @@ static void inode_free(struct inode_table *t, struct inode *inode)
  * been what kept its parent: a name at a time, so that a chain of a thousand
  * directories needs no stack.
  */
-static void inode_drop_if_unused(struct inode_table *t, struct inode *inode)
-	REQUIRES(t->lock)
+void inode_drop_unused(struct inode_table *t, struct inode *inode)
 {
 	while (inode && inode->refs == 0 && inode->nlookup == 0) {
 		struct inode *parent = NULL;
@@ -301,7 +357,7 @@ static void inode_drop_if_unused(struct inode_table *t, struct inode *inode)
 			if (--p->refs > 0 || p->nlookup > 0)
 				continue;
 			if (parent)
-				inode_drop_if_unused(t, parent);
+				inode_drop_unused(t, parent);
 			parent = p;
 		}
 		inode_free(t, inode);
@@ -336,7 +392,7 @@ void inode_hold(struct inode_table *t, struct inode *inode)
 void inode_put_locked(struct inode_table *t, struct inode *inode)
 {
 	inode->refs--;
-	inode_drop_if_unused(t, inode);
+	inode_drop_unused(t, inode);
 }
 
 void inode_put(struct inode_table *t, struct inode *inode)
@@ -354,5 +410,5 @@ void inode_forget(struct inode_table *t, uint64_t id, uint64_t n)
 
 	rwlock_write_scope(&t->lock);
 	inode->nlookup -= n < inode->nlookup ? n : inode->nlookup;
-	inode_drop_if_unused(t, inode);
+	inode_drop_unused(t, inode);
 }

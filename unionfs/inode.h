@@ -3,7 +3,8 @@
  * unionfs/inode.h - what the union shows as one object, and the names it has
  *
  * How it works. An inode lives in a slot; its node id is the slot (plus one) and
- * the slot's generation, never a pointer. Slots come in chunks that do not move.
+ * the slot's generation, never a pointer. Slots come in chunks that do not move, in
+ * memory that outlives the worker (state.h); so do names.
  * An inode is found by its *real* key: (device, inode number) of the layers'
  * object that provides its attributes, which changes when it is copied up. Names
  * are objects of their own, (parent, text) -> inode, so a hard link is two names.
@@ -15,12 +16,14 @@
  */
 #pragma once
 
+#include <dirent.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/stat.h>
 
-#include "unionfs/hash.h"
 #include "unionfs/locks.h"
+#include "unionfs/state.h"
+#include "unionfs/store.h"
 
 struct backing;
 struct dir;
@@ -36,6 +39,7 @@ enum inode_flag {
 	INODE_LOST = 1 << 6,	   /* pages that could not be written are being dropped */
 	INODE_LOST_TIME = 1 << 7,  /* the time of a lost write is yet to come */
 	INODE_INDEXED = 1 << 5,	   /* the copy is in the index, and says its nlink */
+	INODE_PARKED = 1 << 8,	   /* without a name, it stands in the work directory */
 };
 
 struct inode_key {
@@ -43,71 +47,94 @@ struct inode_key {
 	uint16_t dev;		/* index of the device, see union_dev() */
 };
 
+/*
+ * The first half is plain data, which the next worker goes on with; it is complete
+ * once .type is set. The second half is the present worker's.
+ */
 struct inode {
-	struct lock lock;
 	_Atomic uint64_t nlookup;
 	uint64_t st_ino;
 	uint64_t real_ino, origin_ino;
 	uint16_t real_dev, origin_dev;
 	uint16_t layer;		/* that provides the attributes; under .lock */
 	uint8_t type;		/* DT_*; DT_UNKNOWN marks a free slot */
-	_Atomic uint8_t flags;	/* enum inode_flag; changed under .lock */
+	bool passes_below;	/* its file is not, or may not stay, what is written */
 	uint32_t slot;
 	_Atomic uint32_t generation;
 	_Atomic uint32_t older_ids; /* so many generations before mean this inode too */
-	uint32_t refs;
-	uint32_t real_next, origin_next;
 	uint32_t cached_opens, passed_opens; /* see handle.h; under .lock */
 	_Atomic int32_t backing_id; /* while passed_opens > 0, else 0 */
-	bool passes_below;	/* its file is not, or may not stay, what is written */
-	bool passes_as_root;	/* writes keep set-id bits */
 	_Atomic uint32_t mappers; /* opens through which maps can be written unseen */
+	uint32_t dir_ref;	/* of a directory: see dir_save() */
+	_Atomic uint16_t flags;	/* enum inode_flag; changed under .lock */
+	uint16_t place;		/* of .fd in the holder, 0: none */
+	bool passes_as_root;	/* writes keep set-id bits */
+
+	uint32_t refs;
+	uint32_t real_next, origin_next;
 	int fd;			/* owned; holds an upper object without a name; else -1 */
+	struct lock lock;
 	struct name *names;
 	struct dir *dir;	/* of a directory */
 	struct backing *backing; /* under data.lock */
 };
 
+_Static_assert(sizeof(struct inode) % 16 == 0, "chunks are made of pages");
+
+/* Halves as above; complete once .length is set. */
 struct name {
-	struct name *hash_next;
-	struct name *inode_next;
 	uint32_t parent, inode;	/* slots */
 	uint16_t layer;		/* that provides it */
 	bool is_gone;		/* removed: only says where a lower object is */
-	uint8_t length;
-	char text[];		/* NUL-terminated */
+	uint8_t length;		/* 0: none yet */
+	uint32_t unused;
+	struct name *hash_next;
+	struct name *inode_next;
+	char text[];		/* NUL-terminated; plain data too */
 };
+
+struct chunk;
 
 struct inode_table {
 	struct rwlock lock;	/* guards all below, every name, and struct dir's parts */
-	struct inode **chunks;
-	uint32_t slot_count;	/* slots ever used */
-	uint32_t free_slot;	/* first of a list through real_next */
+	struct state *state;	/* lent */
+	struct inode *inodes;	/* lent; in the state */
+	struct chunk *chunks;	/* what is only needed to find free slots */
+	uint32_t with_room;	/* first of a list of chunks */
+	uint32_t empty_count;
+	uint32_t slot_count;	/* slots ever used, rounded up to chunks */
 	uint32_t live_count;
 	uint32_t *real_heads, *origin_heads;
 	uint32_t head_mask;
 	struct name **name_heads;
 	uint32_t name_mask, name_count;
-	struct hash_key key;
-	uint32_t first_generation; /* of slots not used before; see below */
+	struct store store;	/* names, and what directories are made of */
 	/* Gives back what else belongs to an inode; called under .lock. */
 	void (*release)(void *arg, struct inode *inode);
 	void *release_arg;
 };
 
-/** inode_table_init() - empty but for a root, INODE_ROOT_ID; 0 or -ENOMEM */
-int inode_table_init(struct inode_table *t, const struct hash_key *key,
+/**
+ * inode_table_init() - empty but for a root, INODE_ROOT_ID; 0 or -ENOMEM
+ * @state:	set up with state_init(); lent
+ */
+int inode_table_init(struct inode_table *t, struct state *state,
 		     void (*release)(void *arg, struct inode *inode),
 		     void *release_arg);
-void inode_table_done(struct inode_table *t);
 
 /**
- * inode_table_set_worker() - which worker of the mount this is, 0 for the first
+ * inode_table_adopt() - go on with what another worker left
  *
- * Node ids that an earlier worker gave out must not mean other objects now: their
- * slots' generations begin further up, so such ids are stale.
+ * What makes no sense is dropped. Directories are not loaded yet: inode.dir is NULL.
+ * Return: 0; -ENOMEM; -EPROTO if there is not even a root.
  */
-void inode_table_set_worker(struct inode_table *t, unsigned worker);
+int inode_table_adopt(struct inode_table *t, struct state *state,
+		      void (*release)(void *arg, struct inode *inode),
+		      void *release_arg);
+void inode_table_done(struct inode_table *t);
+
+/** inode_is_live() - is the slot in use, by what is complete */
+bool inode_is_live(struct inode_table *t, uint32_t slot);
 
 /** inode_node_id() - what the kernel calls it */
 static inline uint64_t inode_node_id(const struct inode *inode)
@@ -137,7 +164,7 @@ static inline bool inode_has(const struct inode *inode, enum inode_flag flag)
 
 static inline bool inode_is_dir(const struct inode *inode)
 {
-	return inode->dir;
+	return inode->type == DT_DIR;
 }
 
 static inline struct inode_key inode_real(const struct inode *inode)
@@ -158,6 +185,10 @@ void inode_hash(struct inode_table *t, struct inode *inode, struct inode_key key
 
 /** inode_alias() - let it be found by @key too */
 void inode_alias(struct inode_table *t, struct inode *inode, struct inode_key key)
+	REQUIRES(t->lock);
+
+/** inode_drop_unused() - free it if nothing keeps it */
+void inode_drop_unused(struct inode_table *t, struct inode *inode)
 	REQUIRES(t->lock);
 
 /** inode_hold() - keep it; give back with inode_put() */

@@ -11,6 +11,7 @@
 #include "common/cleanup.h"
 #include "common/errors.h"
 #include "unionfs/dir.h"
+#include "unionfs/dir_record.h"
 #include "unionfs/index.h"
 #include "unionfs/marks.h"
 #include "unionfs/origin.h"
@@ -290,6 +291,8 @@ static int inode_born(struct unionfs *u, struct inode *parent, const char *name,
 		return -ENOMEM;
 	}
 	inode->dir = dir;
+	if (dir)
+		dir_save(t, inode);
 	inode->layer = b->layer;
 	inode->st_ino = b->st_ino;
 	inode->nlookup = 1;
@@ -413,6 +416,7 @@ int lookup_new(struct unionfs *u, struct inode *dir, const char *name,
 		struct merge *m = merge_new();
 
 		(*ret)->dir->is_settled = true;
+		dir_save(&u->inodes, *ret);
 		lock_scope(&(*ret)->lock);
 		if (m)
 			merge_attach(u, *ret, m);

@@ -29,12 +29,21 @@ struct mounted {
 static int start(struct session *s, void *context, void **ret_userdata)
 {
 	struct unionfs *u = ((struct mounted *)context)->u;
+	size_t bytes;
+	void *memory = session_state(s, &bytes);
 
 	u->mounted = context;
 	u->session = s;
-	inode_table_set_worker(&u->inodes, session_generation(s));
 	*ret_userdata = u;
-	return 0;
+	return union_start(u, memory, session_generation(s) == 0);
+}
+
+static int check(struct session *s, void *context)
+{
+	size_t bytes;
+	void *memory = session_state(s, &bytes);
+
+	return union_check(((struct mounted *)context)->u, memory, bytes);
 }
 
 static void stop(void *userdata)
@@ -58,6 +67,7 @@ static int serve(const struct options *o, struct mounted *m)
 		.foreground = o->foreground,
 		.debug = o->debug,
 		.threads = o->threads,
+		.state_bytes = state_bytes(),
 	};
 	struct fuse_lowlevel_ops ops = { 0 };
 	const struct session_service service = {
@@ -66,6 +76,7 @@ static int serve(const struct options *o, struct mounted *m)
 		.start = start,
 		.init = ops_negotiate,
 		.stop = stop,
+		.check = check,
 	};
 
 	ops_init_session(&ops);

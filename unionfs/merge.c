@@ -14,10 +14,9 @@
 /* Names of equal hash get successive ones; more than this never happen. */
 #define HASH_TWINS 8
 
-void merge_cache_init(struct merge_cache *c, const struct hash_key *key,
-		      size_t max_bytes)
+void merge_cache_init(struct merge_cache *c, size_t max_bytes)
 {
-	*c = (struct merge_cache){ .max_bytes = max_bytes, .key = *key };
+	*c = (struct merge_cache){ .max_bytes = max_bytes };
 	c->newest.newer = c->newest.older = &c->newest;
 	lock_init(&c->lock);
 }

@@ -62,8 +62,8 @@ struct merge_cache {
 	struct hash_key key;
 };
 
-void merge_cache_init(struct merge_cache *c, const struct hash_key *key,
-		      size_t max_bytes);
+/** merge_cache_init() - .key is left to be set */
+void merge_cache_init(struct merge_cache *c, size_t max_bytes);
 void merge_cache_done(struct merge_cache *c);
 
 struct merge *merge_new(void);

@@ -11,7 +11,7 @@
 static struct name **name_head(struct inode_table *t, uint32_t parent,
 			       const char *text)
 {
-	uint64_t hash = hash_bytes(&t->key, text, strlen(text));
+	uint64_t hash = hash_bytes(&t->state->key, text, strlen(text));
 
 	hash += (uint64_t)parent * 0x9e3779b97f4a7c15ULL;
 	return &t->name_heads[(hash >> 20) & t->name_mask];
@@ -28,16 +28,6 @@ void names_done(struct inode_table *t)
 {
 	free(t->name_heads);
 	t->name_heads = NULL;
-}
-
-void names_free(struct inode *inode)
-{
-	while (inode->names) {
-		struct name *next = inode->names->inode_next;
-
-		free(inode->names);
-		inode->names = next;
-	}
 }
 
 static void hash_link(struct inode_table *t, struct name *name)
@@ -125,26 +115,42 @@ struct name *name_of(const struct inode *inode, unsigned layer)
 	return gone;
 }
 
+bool name_is_sane(const struct inode_table *t, const struct name *name)
+{
+	return name->length > 0 &&
+	       sizeof(*name) + name->length < store_size(&t->store, name) &&
+	       strnlen(name->text, name->length + 1) == name->length;
+}
+
+void names_link(struct inode_table *t, struct name *name)
+{
+	struct inode *inode = inode_at(t, name->inode);
+
+	name->inode_next = inode->names;
+	inode->names = name;
+	inode_hold(t, inode_at(t, name->parent));
+	if (!name->is_gone)
+		hash_link(t, name);
+	if (++t->name_count > 2 * t->name_mask)
+		names_grow(t);
+}
+
 struct name *name_add(struct inode_table *t, struct inode *parent,
 		      const char *text, struct inode *inode, unsigned layer)
 {
 	size_t length = strlen(text);
-	struct name *n = malloc(sizeof(*n) + length + 1);
+	struct name *n = store_alloc(&t->store, STORE_NAME,
+				     sizeof(*n) + length + 1);
 
 	if (!n)
 		return NULL;
 
 	*n = (struct name){ .parent = parent->slot,
 			    .inode = inode->slot,
-			    .layer = layer,
-			    .length = length,
-			    .inode_next = inode->names };
+			    .layer = layer };
 	memcpy(n->text, text, length + 1);
-	inode->names = n;
-	inode_hold(t, parent);
-	hash_link(t, n);
-	if (++t->name_count > 2 * t->name_mask)
-		names_grow(t);
+	__atomic_store_n(&n->length, length, __ATOMIC_RELEASE);
+	names_link(t, n);
 	return n;
 }
 
@@ -153,7 +159,8 @@ void names_unlink(struct inode_table *t, struct name *name)
 	hash_unlink(t, name);
 	inode_unlink(t, name);
 	t->name_count--;
-	free(name);
+	__atomic_store_n(&name->length, 0, __ATOMIC_RELEASE);
+	store_free(&t->store, name);
 }
 
 void name_remove(struct inode_table *t, struct name *name)

@@ -7,8 +7,11 @@
 int names_init(struct inode_table *t);
 void names_done(struct inode_table *t);
 
-/** names_free() - free an inode's names without unlinking them from anywhere */
-void names_free(struct inode *inode);
+/** name_is_sane() - can that be a name, as a worker that died left it */
+bool name_is_sane(const struct inode_table *t, const struct name *name);
+
+/** names_link() - put a name that is complete into both lists */
+void names_link(struct inode_table *t, struct name *name) REQUIRES(t->lock);
 
 /** names_unlink() - take a name out of both lists and free it; its parent keeps
  *	the reference, which the caller gives back */

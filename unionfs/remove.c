@@ -11,6 +11,7 @@
 #include "unionfs/change.h"
 #include "unionfs/data.h"
 #include "unionfs/dir.h"
+#include "unionfs/dir_record.h"
 #include "unionfs/entry.h"
 #include "unionfs/index.h"
 #include "unionfs/lookup.h"
@@ -167,6 +168,7 @@ static int remove_name(struct removal *m) REQUIRES(m->dir->lock, m->inode->lock)
 static void dir_gone(struct unionfs *u, struct inode *inode)
 {
 	inode->dir->is_removed = true;
+	dir_save(&u->inodes, inode);
 	merge_detach(&u->merges, inode);
 	fdcache_forget(&u->fds, inode->slot);
 }

@@ -23,6 +23,7 @@
 #include "unionfs/copy_up.h"
 #include "unionfs/data.h"
 #include "unionfs/dir.h"
+#include "unionfs/dir_record.h"
 #include "unionfs/entry.h"
 #include "unionfs/lookup.h"
 #include "unionfs/marks.h"
@@ -370,6 +371,7 @@ static void target_gone(struct rename *r) REQUIRES(r->to.inode->lock)
 	if (!inode_is_dir(y))
 		return;
 	y->dir->is_removed = true;
+	dir_save(&r->u->inodes, y);
 	merge_detach(&r->u->merges, y);
 	fdcache_forget(&r->u->fds, y->slot);
 }

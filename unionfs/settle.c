@@ -20,6 +20,7 @@
 #include "common/cleanup.h"
 #include "common/errors.h"
 #include "unionfs/dir.h"
+#include "unionfs/dir_record.h"
 #include "unionfs/union.h"
 #include "unionfs/way.h"
 
@@ -180,7 +181,9 @@ int dir_settle(struct unionfs *u, struct inode *inode)
 		if (r >= 0 && w.path[0] && i + 1 == dir->count)
 			r = seek_next(&w, inode, dir->parts[i].layer);
 	}
-	if (r >= 0)
+	if (r >= 0) {
 		dir->is_settled = true;
+		dir_save(&u->inodes, inode);
+	}
 	return r < 0 ? r : 0;
 }

@@ -11,7 +11,9 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "common/log.h"
 #include "unionfs/dir.h"
+#include "unionfs/dir_record.h"
 #include "unionfs/where.h"
 
 #define MERGE_BYTES_MAX	 (64 * 1024 * 1024)
@@ -22,21 +24,22 @@
 
 int union_dev(struct unionfs *u, dev_t dev)
 {
-	unsigned i, count = u->dev_count;
+	struct state *s = u->state;
+	unsigned i, count = s->dev_count;
 
 	for (i = 0; i < count; i++) {
-		if (u->devs[i] == dev)
+		if (s->devs[i] == dev)
 			return i;
 	}
 	lock_scope(&u->dev_lock);
-	for (; i < u->dev_count; i++) {
-		if (u->devs[i] == dev)
+	for (; i < s->dev_count; i++) {
+		if (s->devs[i] == dev)
 			return i;
 	}
 	if (i == DEV_COUNT_MAX)
 		return -ENFILE;
-	u->devs[i] = dev;
-	u->dev_count = i + 1;
+	s->devs[i] = dev;
+	s->dev_count = i + 1;
 	return i;
 }
 
@@ -98,9 +101,13 @@ static int take_layers(struct unionfs *u)
 	u->work = l->work;
 	for (size_t i = 0; i < l->lower_count + l->data_count; i++)
 		u->layers[n++] = l->lowers[i];
+	return 0;
+}
 
-	/* In a fixed order, so that numbers are the same after a remount. */
-	for (unsigned i = l->upper ? 0 : 1; i < u->layer_count; i++) {
+/* In a fixed order, so that numbers are the same after a remount. */
+static int number_devices(struct unionfs *u)
+{
+	for (unsigned i = u->work ? 0 : 1; i < u->layer_count; i++) {
 		int dev = union_dev(u, layer_traits(u->layers[i])->dev);
 
 		if (dev < 0)
@@ -137,6 +144,7 @@ static int make_root(struct unionfs *u)
 	root->st_ino = union_ino(&key);
 	rwlock_write_scope(&u->inodes.lock);
 	inode_hash(&u->inodes, root, key);
+	dir_save(&u->inodes, root);
 	return 0;
 }
 
@@ -154,7 +162,6 @@ int union_open(const struct options *options, struct unionfs **ret_union,
 	       struct opt_error *error)
 {
 	struct unionfs *u = calloc(1, sizeof(*u));
-	struct hash_key key;
 	int r = -ENOMEM;
 
 	if (!u)
@@ -168,19 +175,14 @@ int union_open(const struct options *options, struct unionfs **ret_union,
 	lock_init(&u->copying);
 	passthrough_init(&u->passthrough);
 	pthread_cond_init(&u->copying_done, NULL);
-	if (getrandom(&key, sizeof(key), 0) != sizeof(key))
-		key = (struct hash_key){ { 1, 2 } };
 	data_init(&u->data, fd_share(BACKINGS_MAX));
-	merge_cache_init(&u->merges, &key, MERGE_BYTES_MAX);
+	merge_cache_init(&u->merges, MERGE_BYTES_MAX);
 	u->pool = pool_new(POOL_THREADS);
 	u->notifier = pool_new(NOTIFIER_THREADS);
-	if (u->pool && u->notifier && fdcache_init(&u->fds, fd_share(DIRFDS_MAX)) == 0 &&
-	    inode_table_init(&u->inodes, &key, release, u) == 0)
+	if (u->pool && u->notifier && fdcache_init(&u->fds, fd_share(DIRFDS_MAX)) == 0)
 		r = layers_open(options, &u->opened, error);
 	if (r == 0)
 		r = take_layers(u);
-	if (r == 0)
-		r = make_root(u);
 	if (r < 0) {
 		if (!error->text[0])
 			opt_error_set(error, "cannot set up the union: %s",
@@ -192,6 +194,105 @@ int union_open(const struct options *options, struct unionfs **ret_union,
 	return 0;
 }
 
+/* Which layers these are: a state speaks of them by their place in the list. */
+static uint64_t layers_digest(const struct unionfs *u)
+{
+	static const struct hash_key key = { { 1, 2 } };
+	uint64_t digest = u->layer_count * 65536 + u->merged_count;
+
+	for (unsigned i = u->work ? 0 : 1; i < u->layer_count; i++) {
+		struct stat st = { 0 };
+		uint64_t words[3];
+
+		if (fstat(layer_root_fd(u->layers[i]), &st) < 0)
+			log_debug("layer %u cannot be looked at", i);
+		words[0] = digest;
+		words[1] = st.st_dev;
+		words[2] = st.st_ino;
+		digest = hash_bytes(&key, words, sizeof(words));
+	}
+	return digest;
+}
+
+static int start_first(struct unionfs *u)
+{
+	struct hash_key key;
+	int r;
+
+	if (getrandom(&key, sizeof(key), 0) != sizeof(key))
+		key = (struct hash_key){ { 1, 2 } };
+	state_init(u->state, &key, layers_digest(u));
+	u->merges.key = key;
+	r = inode_table_init(&u->inodes, u->state, release, u);
+	if (r == 0)
+		r = number_devices(u);
+	if (r == 0)
+		r = make_root(u);
+	if (r == 0)
+		u->state->is_ready = true;
+	return r;
+}
+
+int union_check(struct unionfs *u, const void *memory, size_t bytes)
+{
+	int r = state_check(memory, bytes, layers_digest(u));
+
+	if (r == -EPROTO)
+		log_error("this version cannot read what the running one remembers of its files\nIt goes on as it is. Unmount and mount again to use this version.");
+	if (r == -ESTALE)
+		log_error("the layers are not those that the running union has\nIt goes on as it is. Unmount and mount again to change them.");
+	return r;
+}
+
+/* Every directory needs its parts, or it is of no use. */
+static int load_dirs(struct unionfs *u)
+{
+	struct inode_table *t = &u->inodes;
+
+	rwlock_write_scope(&t->lock);
+	for (uint32_t i = 0; i < t->slot_count; i++) {
+		struct inode *inode = inode_at(t, i);
+
+		if (!inode_is_live(t, i) || !inode_is_dir(inode) ||
+		    dir_load(t, inode) == 0)
+			continue;
+		/* Its place in the tree stays, but nothing is in it. */
+		inode->dir = dir_new(NULL, 0);
+		if (!inode->dir)
+			return -ENOMEM;
+		inode->dir->is_removed = true;
+	}
+	return 0;
+}
+
+static int start_next(struct unionfs *u)
+{
+	int r;
+
+	/* The first worker may have died before it had set everything up. */
+	if (!u->state->is_ready) {
+		memset((void *)u->state, 0, sizeof(*u->state));
+		return start_first(u);
+	}
+	u->merges.key = u->state->key;
+	r = inode_table_adopt(&u->inodes, u->state, release, u);
+	if (r < 0)
+		return r;
+	r = load_dirs(u);
+	return r < 0 ? r : dir_sweep(&u->inodes);
+}
+
+int union_start(struct unionfs *u, void *memory, bool is_first)
+{
+	int r;
+
+	u->state = memory;
+	r = is_first ? start_first(u) : start_next(u);
+	if (r < 0)
+		log_error("cannot set up the union: %s", strerror(-r));
+	return r;
+}
+
 struct unionfs *union_close(struct unionfs *u)
 {
 	if (!u)
@@ -199,7 +300,7 @@ struct unionfs *union_close(struct unionfs *u)
 
 	u->notifier = pool_free(u->notifier);
 	u->pool = pool_free(u->pool);
-	if (u->inodes.chunks)
+	if (u->inodes.state)
 		inode_table_done(&u->inodes);
 	if (u->fds.buckets)
 		fdcache_done(&u->fds);

@@ -25,7 +25,6 @@ struct mounted;
 struct session;
 
 #define LAYER_TOP 0		/* index of the upper layer, whether there is one or not */
-#define DEV_COUNT_MAX 4096
 
 struct unionfs {
 	const struct options *options;	/* lent */
@@ -38,8 +37,7 @@ struct unionfs {
 	bool can_open_handles;		/* origins can be looked at */
 
 	struct lock dev_lock;
-	dev_t devs[DEV_COUNT_MAX];	/* append only; [0] is the upper's */
-	_Atomic unsigned dev_count;
+	struct state *state;		/* lent; outlives this process. NULL until started */
 
 	struct lock rename;		/* see locks.h */
 	struct inode_table inodes;
@@ -79,6 +77,22 @@ struct call {
  */
 int union_open(const struct options *options, struct unionfs **ret_union,
 	       struct opt_error *error);
+
+/**
+ * union_start() - make it ready to serve
+ * @memory:	of state_bytes(); lent until union_close()
+ * @is_first:	it is zero; else go on from what another worker left there
+ *
+ * Return: 0; -errno, and it has said why.
+ */
+int union_start(struct unionfs *u, void *memory, bool is_first);
+
+/**
+ * union_check() - whether union_start() could go on from this state; only looks
+ *
+ * Return: 0; -errno, and it has said why.
+ */
+int union_check(struct unionfs *u, const void *memory, size_t bytes);
 
 /** union_close() - accepts NULL, returns NULL */
 struct unionfs *union_close(struct unionfs *u);

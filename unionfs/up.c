@@ -13,6 +13,7 @@
 #include "unionfs/copy_up.h"
 #include "unionfs/data.h"
 #include "unionfs/dir.h"
+#include "unionfs/dir_record.h"
 #include "unionfs/force.h"
 #include "unionfs/index.h"
 #include "unionfs/union.h"
@@ -74,7 +75,10 @@ static int publish_locked(struct unionfs *u, struct inode *parent,
 	if (r < 0)
 		return r;
 
-	parent->dir->is_impure = true;
+	if (!parent->dir->is_impure) {
+		parent->dir->is_impure = true;
+		dir_save(&u->inodes, parent);
+	}
 	if (!inode_is_dir(inode) && is_whole)
 		data_retire(&u->data, inode);
 	up_entry(u, parent, name->text);

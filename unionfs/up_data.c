@@ -11,6 +11,7 @@
 #include "common/errors.h"
 #include "unionfs/data.h"
 #include "unionfs/dir.h"
+#include "unionfs/dir_record.h"
 #include "unionfs/force.h"
 #include "unionfs/index.h"
 #include "unionfs/metacopy.h"
@@ -183,6 +184,7 @@ static int link_locked(struct unionfs *u, struct inode *parent, struct name *nam
 	if (r >= 0 && inode_has(inode, INODE_INDEXED) && !parent->dir->is_impure) {
 		r = overlay_xattr_add(u->ns, ref.d->fd, "", OVERLAY_IMPURE, "y", 1);
 		parent->dir->is_impure = true;
+		dir_save(&u->inodes, parent);
 	}
 	if (r < 0)
 		return r;

@@ -6,10 +6,13 @@
 
 #include <dirent.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
 
 #include "unionfs/inode.h"
 
 static struct inode_table table;
+static struct state *state;
 static unsigned released;
 
 static void release(void *arg, struct inode *inode)
@@ -22,12 +25,16 @@ static void setup(void)
 	const struct hash_key key = { { 1, 2 } };
 
 	released = 0;
-	ck_assert_int_eq(inode_table_init(&table, &key, release, NULL), 0);
+	state = state_new();
+	ck_assert_ptr_nonnull(state);
+	state_init(state, &key, 0);
+	ck_assert_int_eq(inode_table_init(&table, state, release, NULL), 0);
 }
 
 static void teardown(void)
 {
 	inode_table_done(&table);
+	state_free(state);
 }
 
 /* An inode as a lookup makes it: a name, found by its key, counted once. */
@@ -50,6 +57,25 @@ static struct inode *find(uint64_t ino)
 {
 	rwlock_read_scope(&table.lock);
 	return inode_find(&table, (struct inode_key){ ino, 0 });
+}
+
+static struct name *named_locked(struct inode *parent, const char *text)
+	REQUIRES_SHARED(table.lock);
+static struct name *named_locked(struct inode *parent, const char *text)
+{
+	return name_find(&table, parent->slot, text);
+}
+
+static unsigned resident_pages_of(void *memory, size_t bytes)
+{
+	unsigned char pages[CHUNK_SLOTS];
+	unsigned count = 0;
+
+	ck_assert_uint_le(bytes / 4096, sizeof(pages));
+	ck_assert_int_eq(mincore(memory, bytes, pages), 0);
+	for (size_t i = 0; i < bytes / 4096; i++)
+		count += pages[i] & 1;
+	return count;
 }
 
 static struct name *named(struct inode *parent, const char *text)
@@ -83,19 +109,104 @@ START_TEST(a_forgotten_id_is_stale_though_its_slot_is_used_again)
 }
 END_TEST
 
-START_TEST(ids_of_an_earlier_worker_are_stale)
+/* The worker dies; another goes on with what it left in the state. */
+static void succeed(void)
 {
-	struct inode *root, *a = born(inode_at(&table, 0), "a", 10, DT_REG, 0);
-	uint64_t id = inode_node_id(a);
+	struct inode_table dead = table;
 
-	teardown();
-	setup();
-	inode_table_set_worker(&table, 1);
-	root = inode_at(&table, 0);
+	/* Only what is in the state counts: the rest may say what it likes. */
+	for (uint32_t i = 0; i < table.slot_count; i++) {
+		if (!inode_is_live(&table, i))
+			continue;
+		inode_at(&table, i)->names = (void *)1;
+		inode_at(&table, i)->dir = (void *)1;
+		inode_at(&table, i)->refs = 77;
+		inode_at(&table, i)->real_next = 12345;
+	}
+	ck_assert_int_eq(inode_table_adopt(&table, state, release, NULL), 0);
+	free(dead.chunks);
+	free(dead.real_heads);
+	free(dead.origin_heads);
+	free(dead.name_heads);
+	free(dead.store.info);
+}
+
+START_TEST(a_successor_finds_what_was_there)
+{
+	struct inode *d = born(inode_at(&table, 0), "d", 10, DT_DIR, 1);
+	struct inode *f = born(d, "f", 11, DT_REG, 1);
+	uint64_t id = inode_node_id(f);
+	struct name *n;
+
+	rwlock_take_write(&table.lock);
+	name_add(&table, d, "link", f, 1);
+	inode_alias(&table, f, (struct inode_key){ 12, 3 });
+	name_remove(&table, named_locked(d, "f"));
+	rwlock_drop_write(&table.lock);
+	succeed();
+
+	ck_assert_ptr_eq(inode_by_node_id(&table, id), f);
+	ck_assert_ptr_eq(find(11), f);
+	ck_assert_ptr_eq(find(10), d);
+	ck_assert_ptr_null(named(d, "f"));
+	n = named(d, "link");
+	ck_assert_ptr_nonnull(n);
+	ck_assert_uint_eq(n->inode, f->slot);
+	ck_assert_uint_eq(d->refs, 2);	/* the name that is gone holds it too */
+
+	inode_forget(&table, id, 1);
+	inode_forget(&table, inode_node_id(d), 1);
+	ck_assert_uint_eq(released, 2);
 	ck_assert_ptr_null(inode_by_node_id(&table, id));
-	a = born(root, "other", 20, DT_REG, 0);
-	ck_assert_uint_eq(a->slot, (uint32_t)id - 1);
-	ck_assert_ptr_null(inode_by_node_id(&table, id));
+}
+END_TEST
+
+START_TEST(a_successor_drops_what_was_not_finished)
+{
+	struct inode *root = inode_at(&table, 0);
+	struct inode *nameless, *whole = born(root, "whole", 20, DT_REG, 0);
+	struct name *half;
+
+	rwlock_take_write(&table.lock);
+	nameless = inode_new(&table, DT_REG);
+	nameless->nlookup = 1;
+	half = name_add(&table, root, "half", whole, 0);
+	half->length = 0;		/* as before its last store */
+	name_add(&table, whole, "in a file", whole, 0);
+	rwlock_drop_write(&table.lock);
+	succeed();
+
+	ck_assert(!inode_is_live(&table, nameless->slot));
+	ck_assert_ptr_null(named(root, "half"));
+	ck_assert_ptr_nonnull(named(root, "whole"));
+	ck_assert_ptr_eq(whole->names, named(root, "whole"));
+	ck_assert_ptr_null(whole->names->inode_next);
+	ck_assert_ptr_ne(born(root, "new", 30, DT_REG, 0), whole);
+}
+END_TEST
+
+START_TEST(ids_stay_stale_when_the_memory_was_given_back)
+{
+	enum { COUNT = 64 * CHUNK_SLOTS };
+	struct inode *root = inode_at(&table, 0);
+	static uint64_t ids[COUNT];
+	char text[16];
+
+	for (unsigned i = 0; i < COUNT; i++) {
+		snprintf(text, sizeof(text), "n%u", i);
+		ids[i] = inode_node_id(born(root, text, 1000 + i, DT_REG, 0));
+	}
+	for (unsigned i = 0; i < COUNT; i++)
+		inode_forget(&table, ids[i], 1);
+	ck_assert_uint_eq(resident_pages_of(inode_at(&table, 60 * CHUNK_SLOTS),
+					    CHUNK_SLOTS * sizeof(struct inode)), 0);
+	succeed();
+	for (unsigned i = 0; i < COUNT; i++) {
+		snprintf(text, sizeof(text), "n%u", i);
+		born(inode_at(&table, 0), text, 1000 + i, DT_REG, 0);
+	}
+	for (unsigned i = 0; i < COUNT; i++)
+		ck_assert_ptr_null(inode_by_node_id(&table, ids[i]));
 }
 END_TEST
 
@@ -200,7 +311,9 @@ UNIT_MAIN("inode",
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, root_has_node_id_1);
 	tcase_add_test(tc, a_forgotten_id_is_stale_though_its_slot_is_used_again);
-	tcase_add_test(tc, ids_of_an_earlier_worker_are_stale);
+	tcase_add_test(tc, a_successor_finds_what_was_there);
+	tcase_add_test(tc, a_successor_drops_what_was_not_finished);
+	tcase_add_test(tc, ids_stay_stale_when_the_memory_was_given_back);
 	tcase_add_test(tc, a_directory_stays_while_a_name_is_in_it);
 	tcase_add_test(tc, a_chain_of_ten_thousand_directories_needs_no_stack);
 	tcase_add_test(tc, a_hard_link_is_two_names_of_one_inode);

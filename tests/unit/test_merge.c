@@ -17,7 +17,8 @@ static struct merge *table;
 
 static void setup(void)
 {
-	merge_cache_init(&cache, &(struct hash_key){ { 3, 4 } }, 1 << 20);
+	merge_cache_init(&cache, 1 << 20);
+	cache.key = (struct hash_key){ { 3, 4 } };
 	table = merge_new();
 	ck_assert_ptr_nonnull(table);
 }
