@@ -37,6 +37,7 @@ void child_init(struct child *c, const struct plan *plan)
 		.plan = plan,
 		.root_fd = -1,
 		.channel = -1,
+		.stdio = { -1, -1, -1 },
 		.start_fd = -1,
 		.null_fd = -1,
 		.console_fd = -1,
@@ -94,6 +95,14 @@ static int bind_to_supervisor(struct child *c, struct fault *f)
 	/* It may have died before that call: then its end is closed. */
 	if (recv(c->channel, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0)
 		_exit(STATUS_FAILED);
+	return 0;
+}
+
+static int take_stdio(struct child *c, struct fault *f)
+{
+	for (int fd = 0; fd < 3; fd++)
+		if (c->stdio[fd] >= 0 && dup2(c->stdio[fd], fd) < 0)
+			return fault_set(f, -errno, "cannot connect the command's output");
 	return 0;
 }
 
@@ -309,6 +318,7 @@ static const struct {
 	int (*run)(struct child *c, struct fault *f);
 } steps[] = {
 	{ bind_to_supervisor },
+	{ take_stdio },
 	{ enter_session },
 	{ open_null },
 	{ attach_root },

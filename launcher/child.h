@@ -34,6 +34,7 @@ struct child {
 	bool supervised;	/* die with the supervisor */
 	int channel;
 	unsigned preserve_fds;
+	int stdio[3];		/* what the command gets as 0, 1, 2; -1: what we have */
 	int start_fd;		/* a listening socket: the start is the first to connect; -1 */
 	int null_fd;		/* the host's /dev/null, for masks */
 	int console_fd;		/* the terminal's slave; -1 */

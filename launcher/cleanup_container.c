@@ -6,6 +6,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <poll.h>
@@ -18,6 +20,20 @@
 #include "launcher/views.h"
 
 #define KILL_TIMEOUT_MS 10000
+
+/* On v1 a frozen process ends when it is let go on. */
+static void thaw(const struct state *s)
+{
+	struct cgroup_layout *layout = NULL;
+	struct cgroup_group *group = NULL;
+
+	if (s->cgroup_path && cgroup_layout_open(NULL, &layout) >= 0 &&
+	    cgroup_group_open(layout, s->cgroup_path, &group) >= 0 &&
+	    cgroup_group_is_frozen(group) > 0)
+		(void)cgroup_group_freeze(group, false);
+	cgroup_group_close(group);
+	cgroup_layout_close(layout);
+}
 
 /* Kills the first process and with it its pid namespace; waits until it is gone. */
 static int kill_first_process(const struct state *s)
@@ -35,6 +51,7 @@ static int kill_first_process(const struct state *s)
 		return 0;
 	if (syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0) < 0 && errno != ESRCH)
 		return -errno;
+	thaw(s);
 	return poll(&p, 1, KILL_TIMEOUT_MS) == 0 ? -ETIMEDOUT : 0;
 }
 
@@ -57,7 +74,8 @@ static int remove_groups(const struct state *s)
 	return r == -ENOENT ? 0 : r;
 }
 
-int container_cleanup(struct state_dir *dir, const struct state *s, struct fault *f)
+/* All that runs or is mounted, or is noted elsewhere under the container's name. */
+static int undo_running(const struct state *s, struct fault *f)
 {
 	int r = kill_first_process(s);
 
@@ -70,6 +88,38 @@ int container_cleanup(struct state_dir *dir, const struct state *s, struct fault
 		views_unregister(s->id);
 		views_end_daemon();
 	}
+	return 0;
+}
+
+int container_end(struct state_dir *dir, struct state *s, struct fault *f)
+{
+	int r = undo_running(s, f);
+
+	if (r < 0)
+		return r;
+	s->ended = true;
+	if (!s->finished)
+		s->finished = container_now();
+	return state_save(dir, s, f);
+}
+
+void container_note_exit(const struct state_dir *dir, int status)
+{
+	cleanup_fd int fd = openat(dir->fd, EXIT_FILE, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW,
+				   0644);
+	char text[8];
+	int n = snprintf(text, sizeof(text), "%3d\n", status);
+
+	if (fd < 0 || write(fd, text, (size_t)n) != n)
+		log_warn("cannot note the exit status in '%s'", dir->path);
+}
+
+int container_cleanup(struct state_dir *dir, const struct state *s, struct fault *f)
+{
+	int r = s->ended ? 0 : undo_running(s, f);
+
+	if (r < 0)
+		return r;
 	if (s->scratch) {
 		r = tree_remove_path(s->scratch);
 		if (r < 0)
@@ -77,6 +127,19 @@ int container_cleanup(struct state_dir *dir, const struct state *s, struct fault
 	}
 	r = state_dir_remove(dir);
 	return r < 0 ? fault_set(f, r, "cannot remove '%s'", dir->path) : 0;
+}
+
+/* Its supervisor was killed, and its processes with it. */
+static int end_orphan(struct state_dir *dir, struct state *s, struct fault *f)
+{
+	if (!s->keep)
+		return container_cleanup(dir, s, f);
+	if (s->ended)
+		return 0;
+	if (!s->reason)
+		s->reason = strdup("its monitor was killed");
+	s->exit_status = 128 + SIGKILL;
+	return container_end(dir, s, f);
 }
 
 static void sweep_one(struct state_dir *dir, const char *id)
@@ -92,7 +155,7 @@ static void sweep_one(struct state_dir *dir, const char *id)
 			(void)state_dir_remove(dir);
 	} else if (s->supervised) {
 		f = (struct fault)FAULT_INIT;
-		if (container_cleanup(dir, s, &f) < 0)
+		if (end_orphan(dir, s, &f) < 0)
 			log_warn("left over from a nacre that was killed: %s", f.text);
 	}
 	state_free(s);

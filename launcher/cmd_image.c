@@ -13,6 +13,7 @@
 #include "common/cleanup.h"
 #include "common/log.h"
 #include "common/opt.h"
+#include "launcher/cmd_inspect.h"
 #include "launcher/daemon.h"
 #include "launcher/image_json.h"
 #include "launcher/image_store.h"
@@ -174,7 +175,42 @@ int verb_images(const struct globals *g, int argc, char **argv)
 
 /* --- rmi -------------------------------------------------------------------------------- */
 
-static int remove_images(const struct opt_list *names)
+struct image_user {
+	const char *image;
+	char *container;
+};
+
+static int find_user(struct runtime *r, void *arg)
+{
+	struct image_user *user = arg;
+
+	if (!user->container && r->state->image && strcmp(r->state->image, user->image) == 0)
+		user->container = strdup(r->state->id);
+	return 0;
+}
+
+/* A container that was kept has nobody who holds the layers it would start on. */
+static int check_unused(const struct globals *g, struct image_store *store, const char *name,
+			struct fault *f)
+{
+	struct image_user user = { 0 };
+	struct fault ignored = FAULT_INIT;
+	struct image *image = NULL;
+	int r = 0;
+
+	if (image_store_get(store, name, &image, &ignored) < 0)
+		return 0;	/* removing will say why */
+	user.image = image->record.name;
+	if (inspect_each(g, find_user, &user, &ignored) >= 0 && user.container)
+		r = fault_set(f, 0, "the image '%s' is used by container '%s'\n"
+			      "Remove that first: nacre rm %s", image->record.name,
+			      user.container, user.container);
+	free(user.container);
+	image_release(image);
+	return r;
+}
+
+static int remove_images(const struct globals *g, const struct opt_list *names)
 {
 	struct fault f = FAULT_INIT;
 	struct image_store *store;
@@ -187,8 +223,10 @@ static int remove_images(const struct opt_list *names)
 	for (size_t i = 0; i < names->count; i++) {
 		struct fault one = FAULT_INIT;
 		cleanup_free char *name = NULL;
-		int r = image_store_remove(store, names->items[i], &name, &one);
+		int r = check_unused(g, store, names->items[i], &one);
 
+		if (r >= 0)
+			r = image_store_remove(store, names->items[i], &name, &one);
 		if (r < 0) {
 			fault_print(&one);
 			result = r;
@@ -214,7 +252,7 @@ int verb_rmi(const struct globals *g, int argc, char **argv)
 		r = rootless_reenter(&f);
 		status = r;
 	} else if (r > 0) {
-		r = remove_images(&operands);
+		r = remove_images(g, &operands);
 		status = r < 0 ? STATUS_FAILED : 0;
 	} else {
 		status = r < 0 ? STATUS_FAILED : 0;
@@ -227,7 +265,7 @@ int verb_rmi(const struct globals *g, int argc, char **argv)
 
 /* --- what nacre-image does ------------------------------------------------------------------ */
 
-static int run_image_program(const char *verb, int argc, char **argv)
+int cmd_image_program(const char *verb, int argc, char **argv)
 {
 	cleanup_free const char **words = calloc((size_t)argc + 3, sizeof(*words));
 	cleanup_free char *program = daemon_find("nacre-image");
@@ -254,15 +292,10 @@ static int run_image_program(const char *verb, int argc, char **argv)
 
 int verb_import(const struct globals *g, int argc, char **argv)
 {
-	return run_image_program("import", argc, argv);
-}
-
-int verb_commit(const struct globals *g, int argc, char **argv)
-{
-	return run_image_program("commit", argc, argv);
+	return cmd_image_program("import", argc, argv);
 }
 
 int verb_export(const struct globals *g, int argc, char **argv)
 {
-	return run_image_program("export", argc, argv);
+	return cmd_image_program("export", argc, argv);
 }

@@ -12,3 +12,6 @@ int verb_rmi(const struct globals *globals, int argc, char **argv);
 int verb_import(const struct globals *globals, int argc, char **argv);
 int verb_commit(const struct globals *globals, int argc, char **argv);
 int verb_export(const struct globals *globals, int argc, char **argv);
+
+/** cmd_image_program() - execute nacre-image; returns a status only on failure */
+int cmd_image_program(const char *verb, int argc, char **argv);

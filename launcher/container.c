@@ -41,7 +41,7 @@ void container_init(struct container *c, struct plan *plan, struct signals *sign
 	spawn_init(&c->spawn);
 }
 
-static char *now_text(void)
+char *container_now(void)
 {
 	struct timespec now;
 	struct tm tm;
@@ -62,22 +62,41 @@ static char *join_words(const struct opt_list *words)
 	return b.data;
 }
 
+static void set(char **to, char *from)
+{
+	free(*to);
+	*to = from;
+}
+
 static int fill_state(struct container *c, struct fault *f)
 {
 	const struct plan *p = c->plan;
-	struct state *s = c->state = state_new();
+	struct state *s = c->state = c->state ? c->state : state_new();
 	int r = 0;
 
 	if (!s)
 		return fault_set(f, -ENOMEM, "cannot note the state");
-	s->id = strdup(p->id);
-	s->bundle = p->bundle ? strdup(p->bundle) : NULL;
-	s->rootfs = p->rootfs.directory ? strdup(p->rootfs.directory) : NULL;
-	s->cgroup_path = p->cgroup_path ? strdup(p->cgroup_path) : NULL;
-	s->created = now_text();
-	s->command = join_words(&p->process.args);
+	set(&s->id, strdup(p->id));
+	set(&s->bundle, p->bundle ? strdup(p->bundle) : NULL);
+	set(&s->rootfs, p->rootfs.directory ? strdup(p->rootfs.directory) : NULL);
+	set(&s->cgroup_path, p->cgroup_path ? strdup(p->cgroup_path) : NULL);
+	set(&s->begun, container_now());
+	if (!s->created)
+		set(&s->created, s->begun ? strdup(s->begun) : NULL);
+	set(&s->command, join_words(&p->process.args));
 	s->supervised = c->supervised;
 	s->owner = geteuid();
+	if (c->supervised) {
+		s->monitor = getpid();
+		s->monitor_start = state_pid_start(s->monitor);
+	}
+	/* Of the time before, if there was one. */
+	set(&s->finished, NULL);
+	set(&s->reason, NULL);
+	(void)unlinkat(c->dir.fd, KILLED_FILE, 0);
+	s->pid = 0;
+	s->ended = s->started = false;
+	opt_list_done(&s->annotations);
 	for (size_t i = 0; r >= 0 && i < p->annotations.count; i++)
 		r = opt_list_add(&s->annotations, p->annotations.items[i]);
 	return !s->id || !s->created || r < 0 ? fault_set(f, -ENOMEM, "cannot note the state") : 0;
@@ -85,22 +104,38 @@ static int fill_state(struct container *c, struct fault *f)
 
 static int make_state(struct container *c, struct fault *f)
 {
-	int r = state_root_open(c->state_root, &c->dir, f);
+	bool again = c->dir.fd >= 0;
+	int r = again ? 0 : state_root_open(c->state_root, &c->dir, f);
 
-	if (r >= 0)
+	if (r >= 0 && !again)
 		r = state_dir_create(&c->dir, c->plan->id, f);
 	if (r >= 0)
 		r = fill_state(c, f);
 	if (r >= 0)
 		r = state_save(&c->dir, c->state, f);
-	if (r < 0 && c->dir.fd >= 0)
+	if (r < 0 && c->dir.fd >= 0 && !again)
 		(void)state_dir_remove(&c->dir);
 	return r;
 }
 
+/* What is kept is marked as ended: then no sweep looks at it again. */
+static void keep_state(struct container *c)
+{
+	struct fault f = FAULT_INIT;
+
+	c->state->ended = true;
+	if (!c->state->finished)
+		c->state->finished = container_now();
+	if (state_save(&c->dir, c->state, &f) < 0)
+		fault_print(&f);
+}
+
 static void drop_state(struct container *c)
 {
-	(void)state_dir_remove(&c->dir);
+	if (c->keep)
+		keep_state(c);
+	else
+		(void)state_dir_remove(&c->dir);
 	state_dir_done(&c->dir);
 	c->state = state_free(c->state);
 }
@@ -167,20 +202,21 @@ static int make_scratch(struct container *c, struct fault *f)
 	r = scratch_paths(&c->plan->rootfs, data, c->plan->id, &c->scratch, f);
 	if (r < 0)
 		return r;
-	c->state->scratch = strdup(c->scratch.vanishes);
-	r = c->state->scratch ? state_save(&c->dir, c->state, f) : -ENOMEM;
+	set(&c->state->scratch, strdup(c->scratch.vanishes));
+	set(&c->state->upper, strdup(c->scratch.upper));
+	r = c->state->scratch && c->state->upper ? state_save(&c->dir, c->state, f) : -ENOMEM;
 	if (r >= 0)
 		r = scratch_make(&c->scratch, f);
 	if (r >= 0)
 		r = scratch_add_mountpoints(c->plan, &c->scratch, f);
-	if (r < 0)
+	if (r < 0 && !c->keep)
 		(void)tree_remove_path(c->scratch.vanishes);
 	return r;
 }
 
 static void remove_scratch(struct container *c)
 {
-	if (c->scratch.vanishes && tree_remove_path(c->scratch.vanishes) < 0)
+	if (!c->keep && c->scratch.vanishes && tree_remove_path(c->scratch.vanishes) < 0)
 		log_warn("cannot remove '%s': %s", c->scratch.vanishes, strerror(errno));
 	scratch_done(&c->scratch);
 }
@@ -254,6 +290,7 @@ static int mount_root(struct container *c, struct fault *f)
 {
 	cleanup_free char *mountpoint = NULL;
 	cleanup_fd int userns = -1;
+	int r;
 
 	if (maps_root(c->plan)) {
 		userns = spawn_userns(&c->plan->uids, &c->plan->gids, f);
@@ -265,8 +302,10 @@ static int mount_root(struct container *c, struct fault *f)
 	if (c->plan->rootfs.driver == ROOTFS_UNIONFS && mkdir(mountpoint, 0700) < 0 &&
 	    errno != EEXIST)
 		return fault_set(f, -errno, "cannot make '%s'", mountpoint);
-	return rootfs_mount(&c->plan->rootfs, c->scratch.upper, c->scratch.work, mountpoint,
-			    userns, c->signals, &c->rootfs, f);
+	r = rootfs_mount(&c->plan->rootfs, c->scratch.upper, c->scratch.work, mountpoint,
+			 userns, c->signals, &c->rootfs, f);
+	c->state->root_daemon = c->rootfs.daemon;
+	return r;
 }
 
 static void unmount_root(struct container *c)
@@ -382,6 +421,8 @@ int container_create(struct container *c, struct fault *f)
 	}
 	if (c->timing && r >= 0)
 		fprintf(stderr, "{\"unit\": \"us\", %s}\n", buf_text(&timing));
+	if (r < 0 && c->keep && c->state)
+		set(&c->state->reason, strdup(f->text));
 	if (r < 0)
 		container_destroy(c);
 	return r;

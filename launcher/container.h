@@ -26,11 +26,12 @@ struct container {
 	struct signals *signals;	/* lent */
 	const char *state_root;		/* NULL: the default */
 	bool supervised;		/* nacre stays, and the container ends with it */
+	bool keep;			/* when it ends, what people may ask for later stays */
 	bool timing;			/* print what each stage took, as JSON */
 	char *title;			/* see struct child */
 	size_t title_size;
 	const char *console_socket;	/* where the terminal is sent to, or NULL */
-	/* Filled by the stages. */
+	/* Filled by the stages. Who makes a container anew gives directory and state. */
 	unsigned stages_done;
 	struct state_dir dir;
 	struct state *state;
@@ -79,6 +80,21 @@ void container_release(struct container *c);
  */
 int container_cleanup(struct state_dir *dir, const struct state *state,
 		      struct fault *fault);
+
+/**
+ * container_end() - undo what runs, and keep what people may ask for later
+ * @dir:	its directory, locked
+ * @state:	saved with what is known about the end
+ *
+ * Return: 0 or negative errno with @fault.
+ */
+int container_end(struct state_dir *dir, struct state *state, struct fault *fault);
+
+/** container_now() - the time as RFC 3339; freed by the caller */
+char *container_now(void);
+
+/** container_note_exit() - leave the status for those who wait, see cmd_wait.c */
+void container_note_exit(const struct state_dir *dir, int status);
 
 /** container_sweep() - the same for all whose supervisor was killed */
 void container_sweep(const char *state_root);

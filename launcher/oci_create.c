@@ -20,6 +20,7 @@
 #include "launcher/container.h"
 #include "launcher/hooks.h"
 #include "launcher/oci_config.h"
+#include "launcher/run_job.h"
 #include "launcher/runtime.h"
 #include "launcher/start_socket.h"
 #include "launcher/supervise.h"
@@ -285,6 +286,20 @@ int verb_start(const struct globals *g, int argc, char **argv)
 	int result = runtime_parse(&help_table, argc, argv, &config, &operands, 1, 1,
 				   "nacre start ID", &config.help, &f);
 
+	if (result == 1) {
+		opt_list_done(&operands);
+		return 0;
+	}
+
+	if (result == 0)
+		result = runtime_open(&r, g, operands.items[0], false, &f);
+	if (result == 0 && r.state && r.state->words.count) {
+		runtime_close(&r);
+		result = run_start_again(g, operands.items[0], &f);
+		opt_list_done(&operands);
+		return result < 0 ? runtime_fail(g, &f, fault_status(&f)) : result;
+	}
+	runtime_close(&r);
 	if (result == 0)
 		result = runtime_open(&r, g, operands.items[0], true, &f);
 	if (result == 0 && r.state)

@@ -3,6 +3,7 @@
 #include "launcher/verbs.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stddef.h>
 #include <string.h>
@@ -48,6 +49,25 @@ static int signal_first(const struct state *s, int signal)
 	return neg_errno((int)syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0));
 }
 
+/* A frozen process ends on v1 when it is let go on. */
+static void thaw(struct runtime *r)
+{
+	struct fault ignored = FAULT_INIT;
+
+	if (r->state->cgroup_path && runtime_open_cgroups(r, &ignored) >= 0 &&
+	    cgroup_group_is_frozen(r->group) > 0)
+		(void)cgroup_group_freeze(r->group, false);
+}
+
+/* Whoever stays beside it might start it again. */
+static void leave_mark(struct runtime *r, const char *name)
+{
+	int fd = r->state->restart ? openat(r->dir.fd, name, O_WRONLY | O_CREAT | O_CLOEXEC, 0644)
+				   : -1;
+
+	cleanup_fd_(&fd);
+}
+
 static int kill_container(struct runtime *r, int signal, bool all, struct fault *f)
 {
 	enum state_status status = runtime_status(r);
@@ -63,6 +83,8 @@ static int kill_container(struct runtime *r, int signal, bool all, struct fault 
 		return fault_set(f, 0, "container not running: '%s' is %s", r->state->id,
 				 state_status_name(status));
 	}
+	if (signal == SIGKILL || signal == SIGTERM || signal == SIGINT || signal == SIGQUIT)
+		leave_mark(r, KILLED_FILE);
 	result = signal_first(r->state, signal);
 	if (result == -ESRCH)
 		return fault_set(f, 0, "container not running: '%s' has just ended", r->state->id);
@@ -96,18 +118,23 @@ int verb_kill(const struct globals *g, int argc, char **argv)
 /* One whose supervisor lives: end its process, the supervisor does the rest. */
 static int end_supervised(struct runtime *r, bool force, struct fault *f)
 {
-	struct state *s = NULL;
-	int result = state_load(&r->dir, &s, f);
+	cleanup_fd int monitor = -1;
+	int result = state_load(&r->dir, &r->state, f);
 
 	if (result < 0)
 		return result;
 	if (!force)
-		result = fault_set(f, 0, "cannot delete container '%s': it is running\n"
-				   "Kill it first, or use --force.", s->id);
-	else if (s->pid)
-		(void)signal_first(s, SIGKILL);
-	state_free(s);
-	return result;
+		return fault_set(f, 0, "cannot delete container '%s': it is running\n"
+				 "Kill it first, or use --force.", r->state->id);
+	leave_mark(r, STOP_FILE);
+	if (r->state->pid)
+		(void)signal_first(r->state, SIGKILL);
+	thaw(r);
+	/* It may be waiting before it starts the container again. */
+	monitor = (int)syscall(SYS_pidfd_open, r->state->monitor, 0);
+	if (r->state->restart && monitor >= 0 && state_monitor_is_alive(r->state))
+		(void)syscall(SYS_pidfd_send_signal, monitor, SIGTERM, NULL, 0);
+	return 0;
 }
 
 static int open_to_delete(struct runtime *r, const struct globals *g, const char *id,
@@ -125,6 +152,7 @@ static int open_to_delete(struct runtime *r, const struct globals *g, const char
 	if (result >= 0)
 		result = end_supervised(r, force, f);
 	state_dir_close(&r->dir);
+	r->state = state_free(r->state);
 	return result < 0 ? result : state_dir_open(&r->dir, id, true, f);
 }
 

@@ -31,6 +31,11 @@ static bool is_rootless(void)
 	return getenv(MARK) != NULL;
 }
 
+bool rootless_is_root(void)
+{
+	return geteuid() == 0 && !is_rootless();
+}
+
 bool rootless_is_needed(void)
 {
 	return geteuid() != 0;

@@ -16,6 +16,9 @@
 /** rootless_is_needed() - we are an ordinary user, not yet in our namespace */
 bool rootless_is_needed(void);
 
+/** rootless_is_root() - we are the machine's root, not that of a user's namespace */
+bool rootless_is_root(void);
+
 /**
  * rootless_reenter() - run the same command line in a user namespace
  *

@@ -3,6 +3,7 @@
 #include "launcher/verbs.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,11 +13,9 @@
 
 #include "common/cleanup.h"
 #include "launcher/container.h"
-#include "launcher/default_root.h"
 #include "launcher/fault.h"
 #include "launcher/rootless.h"
-#include "launcher/run_config.h"
-#include "launcher/run_image.h"
+#include "launcher/run_job.h"
 #include "launcher/supervise.h"
 
 static char *random_name(void)
@@ -32,97 +31,90 @@ static char *random_name(void)
 	return name;
 }
 
-static int ensure_lower(struct plan *plan, struct fault *f)
-{
-	cleanup_free char *path = NULL;
-	int r;
-
-	if (plan->rootfs.lowers.count)
-		return 0;
-	r = default_root_get(&path, f);
-	if (r < 0)
-		return r;
-	return opt_list_add(&plan->rootfs.lowers, path) < 0
-		       ? fault_set(f, -ENOMEM, "cannot make the plan") : 0;
-}
-
-static int run_plan(const struct globals *g, const struct run_config *config,
-		    struct plan *plan, struct signals *signals, struct fault *f)
+/* Return: the command's status, or negative errno with @f. */
+static int run_here(struct run_job *job, struct fault *f)
 {
 	struct container c;
 	int status = 0;
-	int r;
+	int r = signals_open(&job->signals);
 
-	container_sweep(g->root);
-	container_init(&c, plan, signals);
-	c.state_root = g->root;
-	c.supervised = true;
-	c.timing = config->timing;
-	c.title = g->title;
-	c.title_size = g->title_size;
-
+	if (r < 0)
+		return fault_set(f, r, "cannot listen to signals");
+	container_sweep(job->globals->root);
+	run_job_container(job, &c);
 	r = container_create(&c, f);
 	if (r < 0)
 		return r;
 	r = container_start(&c, f);
-	if (r >= 0)
+	if (r >= 0) {
+		c.keep = c.state->keep;
 		status = supervise(&c);
+		c.state->exit_status = (unsigned)status;
+		container_note_exit(&c.dir, status);
+	}
 	container_destroy(&c);
 	return r < 0 ? r : status;
 }
 
-static int use_image(struct run_config *config, char **command, struct image **ret_image,
-		     struct opt_list *words, struct fault *f)
+static int run(struct run_job *job, char *const *command, struct fault *f)
 {
-	struct image_store *store = NULL;
-	int r = image_store_open(NULL, &store, f);
+	cleanup_free char *name = job->config.name ? strdup(job->config.name) : random_name();
+	int r = name ? 0 : -ENOMEM;
 
+	for (; r >= 0 && *command; command++)
+		r = opt_list_add(&job->command, *command);
+	if (r < 0)
+		return fault_set(f, r, "cannot name the container");
+	r = run_job_plan(job, name, f);
+	if (r < 0)
+		return r;
+	if (!job->config.detach)
+		return run_here(job, f);
+	r = detach_run(job, f);
 	if (r >= 0)
-		r = image_store_obtain(store, config->image, ret_image, f);
-	image_store_close(store);
-	if (r >= 0)
-		r = run_image_apply(config, *ret_image, command, words, f);
-	/* An execve(2) argument list ends with NULL. */
-	if (r >= 0)
-		r = opt_list_add(words, "") < 0 ? -ENOMEM : 0;
-	if (r >= 0) {
-		free(words->items[--words->count]);
-		words->items[words->count] = NULL;
-	}
+		puts(name);
 	return r;
 }
 
-/* Return: an exit status, or negative errno with @f. */
-static int run(const struct globals *g, struct run_config *config, char **command,
-	       struct signals *signals, struct fault *f)
+static int open_ended(struct state_dir *dir, const struct globals *g, const char *id,
+		      struct state **ret_state, struct fault *f)
 {
-	cleanup_free char *name = config->name ? strdup(config->name) : random_name();
-	struct opt_list words = { 0 };
-	struct image *image = NULL;
-	struct plan *plan = NULL;
+	int r = state_root_open(g->root, dir, f);
+
+	if (r >= 0)
+		r = state_dir_open(dir, id, false, f);
+	if (r == -EWOULDBLOCK)
+		return fault_set(f, 0, "container '%s' is started already", id);
+	if (r >= 0)
+		r = state_load(dir, ret_state, f);
+	/* Its monitor was killed: undo what that left. */
+	if (r >= 0 && !(*ret_state)->ended)
+		r = container_end(dir, *ret_state, f);
+	if (r >= 0 && unlinkat(dir->fd, STOP_FILE, 0) < 0 && errno != ENOENT)
+		r = fault_set(f, -errno, "cannot start container '%s'", id);
+	return r;
+}
+
+int run_start_again(const struct globals *g, const char *id, struct fault *f)
+{
+	struct run_job job = RUN_JOB_INIT;
+	struct state_dir dir = STATE_DIR_INIT;
+	struct state *state = NULL;
 	int r;
 
-	if (!name)
-		return fault_set(f, -ENOMEM, "cannot name the container");
-	if (config->image) {
-		r = use_image(config, command, &image, &words, f);
-		if (r < 0)
-			goto out;
-		command = words.items;
+	if (rootless_is_needed())
+		return rootless_reenter(f);
+	job.globals = g;
+	r = open_ended(&dir, g, id, &state, f);
+	if (r >= 0) {
+		state->restarts = 0;
+		r = run_job_again(&job, take_ptr(state), &dir, f);
 	}
-	r = run_config_plan(config, name, command, &plan, f);
 	if (r >= 0)
-		r = rootless_adapt(plan, config->userns, f);
-	if (r >= 0)
-		r = signals_open(signals);
-	if (r >= 0)
-		r = ensure_lower(plan, f);
-	if (r >= 0)
-		r = run_plan(g, config, plan, signals, f);
-out:
-	plan_free(plan);
-	opt_list_done(&words);
-	image_release(image);	/* its layers may go now */
+		r = job.config.detach ? detach_run(&job, f) : run_here(&job, f);
+	state_free(state);
+	state_dir_done(&dir);
+	run_job_done(&job);
 	return r;
 }
 
@@ -137,37 +129,29 @@ static bool has_bundle(int argc, char **argv)
 
 int verb_run(const struct globals *g, int argc, char **argv)
 {
-	struct run_config config = { 0 };
-	struct signals signals = { .fd = -1 };
+	struct run_job job = RUN_JOB_INIT;
 	struct fault f = FAULT_INIT;
-	int command = 0;
-	int r;
+	int command = 0, interrupted, r;
 
 	if (has_bundle(argc, argv))
 		return verb_run_bundle(g, argc, argv);
-	r = run_config_parse(argc, argv, &config, &command, &f);
-
-	if (r >= 0 && config.help) {
+	job.globals = g;
+	r = run_config_parse(argc, argv, &job.config, &command, &f);
+	if (r >= 0 && job.config.help) {
 		run_config_help(stdout);
-		run_config_done(&config);
-		return 0;
-	}
-	/* As an ordinary user all of this happens again in a user namespace. */
-	if (r >= 0 && rootless_is_needed())
+		r = 0;
+	} else if (r >= 0 && rootless_is_needed()) {
+		/* As an ordinary user all of this happens again in a user namespace. */
 		r = rootless_reenter(&f);
-	else if (r >= 0)
-		r = run(g, &config, argv + command, &signals, &f);
-	run_config_done(&config);
-
-	if (r >= 0) {
-		signals_close(&signals);
+	} else if (r >= 0) {
+		r = run(&job, argv + command, &f);
+	}
+	interrupted = job.signals.interrupted;
+	run_job_done(&job);
+	if (r >= 0)
 		return r;
-	}
-	if (signals.interrupted) {
-		signals_close(&signals);
-		return 128 + signals.interrupted;
-	}
-	signals_close(&signals);
+	if (interrupted)
+		return 128 + interrupted;
 	fault_print(&f);
 	return fault_status(&f);
 }

@@ -3,12 +3,16 @@
 #include "launcher/run_config.h"
 
 #include <errno.h>
+#include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "common/cleanup.h"
 #include "launcher/cpus.h"
+#include "launcher/paths.h"
 
 static int parse_cpus(const char *value, void *field, struct opt_error *error)
 {
@@ -28,6 +32,35 @@ static int parse_cpuset(const char *value, void *field, struct opt_error *error)
 	free(*(char **)field);
 	*(char **)field = strdup(value);
 	return *(char **)field ? 0 : -ENOMEM;
+}
+
+static const char *const restart_names[] = {
+	[RESTART_NO] = "no",
+	[RESTART_ON_FAILURE] = "on-failure",
+	[RESTART_UNLESS_STOPPED] = "unless-stopped",
+	[RESTART_ALWAYS] = "always",
+};
+
+int run_config_parse_restart(const char *value, void *field, struct opt_error *error)
+{
+	size_t length = strcspn(value, ":");
+	const char *max = value[length] ? value + length + 1 : NULL;
+	struct run_restart *restart = field;
+	char *end;
+
+	for (int i = 0; i < 4; i++) {
+		if (strlen(restart_names[i]) != length || memcmp(restart_names[i], value, length) != 0)
+			continue;
+		restart->policy = i;
+		restart->max = 0;
+		if (!max)
+			return 0;
+		restart->max = (unsigned)strtoul(max, &end, 10);
+		if (i == RESTART_ON_FAILURE && restart->max > 0 && !*end && strlen(max) < 8)
+			return 0;
+	}
+	return opt_error_set(error, "'%s' is none of no, on-failure, on-failure:N, unless-stopped, "
+			     "always", value);
 }
 
 #define FIELD(name) offsetof(struct run_config, name)
@@ -72,6 +105,17 @@ static const struct opt rows[] = {
 	  "a kernel value of the container's namespaces" },
 	{ "rootfs-driver", 0, OPT_STRING, FIELD(driver), "NAME",
 	  "what puts the layers together: unionfs (the default), overlay" },
+	{ "detach", 'd', OPT_FLAG, FIELD(detach), NULL,
+	  "run in the background; print the name" },
+	{ "rm", 0, OPT_FLAG, FIELD(remove), NULL,
+	  "remove the container when it has ended; the default without --detach" },
+	{ "keep", 0, OPT_FLAG, FIELD(keep), NULL,
+	  "keep it for logs, diff, commit and start; the default with --detach" },
+	{ "restart", 0, OPT_PARSE, FIELD(restart), "POLICY",
+	  "start it again when it ends: no, on-failure[:N], unless-stopped, always",
+	  run_config_parse_restart },
+	{ "log-size", 0, OPT_PARSE, FIELD(log_bytes), "SIZE",
+	  "how much of its output is kept with --detach; 8M without this", opt_parse_size },
 	{ "no-views", 0, OPT_FLAG, FIELD(no_views), NULL,
 	  "show the host's /proc figures instead of the container's own" },
 	{ "timing", 0, OPT_FLAG, FIELD(timing), NULL,
@@ -80,25 +124,185 @@ static const struct opt rows[] = {
 };
 static const struct opt_table table = OPT_TABLE(rows);
 
+/* --tty=0 was given: it also changes what was true before. */
+static bool refuses_terminal(int argc, char *const *argv)
+{
+	struct run_config probe = { .terminal = true };
+	struct opt_error error;
+	bool refused = opt_parse_args(&table, argc, argv, &probe, NULL, &error) >= 0 &&
+		       !probe.terminal;
+
+	run_config_done(&probe);
+	return refused;
+}
+
+static int check_together(const struct run_config *c, struct fault *f)
+{
+	if (c->remove && c->keep)
+		return fault_set(f, 0, "--rm and --keep contradict each other");
+	if (c->restart.policy != RESTART_NO && !c->detach)
+		return fault_set(f, 0, "--restart needs --detach: who started a container in the "
+				 "foreground can start it again");
+	if (c->restart.policy != RESTART_NO && c->remove)
+		return fault_set(f, 0, "--restart and --rm contradict each other");
+	if (c->log_bytes && c->log_bytes < 4096)
+		return fault_set(f, 0, "option '--log-size': give at least 4K");
+	return 0;
+}
+
+bool run_config_keeps(const struct run_config *c)
+{
+	return c->keep || (c->detach && !c->remove);
+}
+
 int run_config_parse(int argc, char *const *argv, struct run_config *c, int *ret_command,
 		     struct fault *f)
 {
 	struct opt_error error = { "" };
 	int r;
 
-	c->terminal = isatty(STDIN_FILENO);
 	r = opt_parse_args(&table, argc, argv, c, NULL, &error);
 	if (r == -EINVAL)
 		return fault_set(f, 0, "%s\nSee: nacre run --help", error.text);
 	if (r < 0)
 		return fault_set(f, r, "cannot read the options");
 	*ret_command = r;
+	if (!c->terminal && !c->detach && isatty(STDIN_FILENO))
+		c->terminal = !refuses_terminal(argc, argv);
+	if (!c->help && check_together(c, f) < 0)
+		return -EINVAL;
 	if (c->help || c->image)
 		return 0;
 	if (r >= argc)
 		return fault_set(f, 0, "no command is given\n"
 				 "Name one after the options: nacre run -- sh");
 	return 0;
+}
+
+static int add_word(struct opt_list *words, const char *format, ...)
+{
+	char *text;
+	va_list args;
+	int r;
+
+	va_start(args, format);
+	r = vasprintf(&text, format, args);
+	va_end(args);
+	if (r < 0)
+		return -ENOMEM;
+	r = opt_list_add(words, text);
+	free(text);
+	return r;
+}
+
+static int add_list(struct opt_list *words, const char *name, const struct opt_list *list)
+{
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < list->count; i++) {
+		const char *item = list->items[i];
+
+		/* What came from the environment is there no more. */
+		if (strcmp(name, "env") == 0 && !strchr(item, '='))
+			r = getenv(item) ? add_word(words, "--env=%s=%s", item, getenv(item)) : 0;
+		else
+			r = add_word(words, "--%s=%s", name, item);
+	}
+	return r;
+}
+
+/* "SRC:DST" with SRC as it is from here. */
+static int add_binds(struct opt_list *words, const struct opt_list *list)
+{
+	cleanup_free char *here = getcwd(NULL, 0);
+	int r = here ? 0 : -ENOMEM;
+
+	for (size_t i = 0; r >= 0 && i < list->count; i++)
+		r = list->items[i][0] == '/' ? add_word(words, "--bind=%s", list->items[i])
+					     : add_word(words, "--bind=%s/%s", here, list->items[i]);
+	return r;
+}
+
+static int add_paths(struct opt_list *words, const char *name, char *const *paths, size_t count)
+{
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < count; i++) {
+		cleanup_free char *path = paths_absolute(paths[i]);
+
+		r = path ? add_word(words, "--%s=%s", name, path) : -ENOMEM;
+	}
+	return r;
+}
+
+char *run_config_restart(const struct run_config *c)
+{
+	const char *name = restart_names[c->restart.policy];
+	char *text;
+
+	if (!c->restart.max)
+		return strdup(name);
+	return asprintf(&text, "%s:%u", name, c->restart.max) < 0 ? NULL : text;
+}
+
+static int add_parsed(struct opt_list *words, const struct opt *o, const struct run_config *c)
+{
+	if (o->offset == FIELD(memory_bytes) && c->memory_bytes)
+		return add_word(words, "--memory=%llu", (unsigned long long)c->memory_bytes);
+	if (o->offset == FIELD(log_bytes) && c->log_bytes)
+		return add_word(words, "--log-size=%llu", (unsigned long long)c->log_bytes);
+	if (o->offset == FIELD(cpus_milli) && c->cpus_milli)
+		return add_word(words, "--cpus=%u.%03u", c->cpus_milli / 1000, c->cpus_milli % 1000);
+	if (o->offset == FIELD(cpuset) && c->cpuset)
+		return add_word(words, "--cpuset=%s", c->cpuset);
+	if (o->offset == FIELD(restart)) {
+		cleanup_free char *restart = run_config_restart(c);
+
+		return restart ? add_word(words, "--restart=%s", restart) : -ENOMEM;
+	}
+	return 0;
+}
+
+static int add_option(struct opt_list *words, const struct opt *o, const struct run_config *c)
+{
+	const void *field = (const char *)c + o->offset;
+	char *const *string = field;
+
+	switch (o->kind) {
+	case OPT_FLAG:
+		if (o->offset == FIELD(timing) || o->offset == FIELD(help))
+			return 0;
+		return add_word(words, "--%s=%d", o->name, *(const bool *)field);
+	case OPT_UINT:
+		return *(const unsigned *)field ? add_word(words, "--%s=%u", o->name,
+							   *(const unsigned *)field) : 0;
+	case OPT_STRING:
+		if (!*string || o->offset == FIELD(image))
+			return 0;
+		return o->offset == FIELD(upper) ? add_paths(words, o->name, string, 1)
+						 : add_word(words, "--%s=%s", o->name, *string);
+	case OPT_LIST:
+		if (o->offset == FIELD(binds))
+			return add_binds(words, field);
+		if (o->offset == FIELD(lowers))
+			return add_paths(words, o->name, c->lowers.items, c->lowers.count);
+		return add_list(words, o->name, field);
+	default:
+		return add_parsed(words, o, c);
+	}
+}
+
+int run_config_words(const struct run_config *c, char *const *argv, struct opt_list *words)
+{
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < table.count; i++)
+		r = add_option(words, &rows[i], c);
+	if (r >= 0)
+		r = opt_list_add(words, "--");
+	for (; r >= 0 && *argv; argv++)
+		r = opt_list_add(words, *argv);
+	return r;
 }
 
 void run_config_done(struct run_config *c)

@@ -10,6 +10,18 @@
 #include "launcher/fault.h"
 #include "launcher/plan.h"
 
+enum restart_policy {
+	RESTART_NO,
+	RESTART_ON_FAILURE,
+	RESTART_UNLESS_STOPPED,
+	RESTART_ALWAYS,
+};
+
+struct run_restart {
+	enum restart_policy policy;
+	unsigned max;		/* how often; 0: without end */
+};
+
 struct run_config {
 	struct opt_list lowers;
 	char *image;
@@ -30,13 +42,16 @@ struct run_config {
 	char *net;
 	bool userns;
 	bool terminal;
-	bool terminal_given;
 	struct opt_list cap_add, cap_drop;
 	struct opt_list devices;
 	struct opt_list rlimits;
 	struct opt_list sysctls;
 	bool no_views;
 	bool timing;
+	bool detach;
+	bool remove, keep;	/* once it has ended; neither: as --detach suggests */
+	struct run_restart restart;
+	uint64_t log_bytes;
 	bool help;
 };
 
@@ -47,6 +62,27 @@ struct run_config {
  */
 int run_config_parse(int argc, char *const *argv, struct run_config *config,
 		     int *ret_command, struct fault *fault);
+
+/**
+ * run_config_words() - a command line that means the same anywhere
+ * @argv:	the command's words, NULL at the end
+ * @ret_words:	options, "--" and the command; freed by the caller
+ *
+ * Paths are absolute, variables have their values, an image is its layers.
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int run_config_words(const struct run_config *config, char *const *argv,
+		     struct opt_list *ret_words);
+
+/** run_config_keeps() - the container stays when it has ended */
+bool run_config_keeps(const struct run_config *config);
+
+/** run_config_restart() - the policy as it is given; freed by the caller */
+char *run_config_restart(const struct run_config *config);
+
+/** run_config_parse_restart() - "on-failure:3"; 0 or -EINVAL with @error */
+int run_config_parse_restart(const char *value, void *field, struct opt_error *error);
 
 /** run_config_done() - free what the struct owns */
 void run_config_done(struct run_config *config);

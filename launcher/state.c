@@ -46,6 +46,21 @@ static const struct state_field {
 	{ "supervised", FIELD_BOOL, offsetof(struct state, supervised) },
 	{ "started", FIELD_BOOL, offsetof(struct state, started) },
 	{ "owner", FIELD_UINT, offsetof(struct state, owner) },
+	{ "monitor", FIELD_INT, offsetof(struct state, monitor) },
+	{ "monitorStart", FIELD_U64, offsetof(struct state, monitor_start) },
+	{ "keep", FIELD_BOOL, offsetof(struct state, keep) },
+	{ "ended", FIELD_BOOL, offsetof(struct state, ended) },
+	{ "begun", FIELD_STRING, offsetof(struct state, begun) },
+	{ "finished", FIELD_STRING, offsetof(struct state, finished) },
+	{ "exitStatus", FIELD_UINT, offsetof(struct state, exit_status) },
+	{ "reason", FIELD_STRING, offsetof(struct state, reason) },
+	{ "detached", FIELD_BOOL, offsetof(struct state, detached) },
+	{ "restart", FIELD_STRING, offsetof(struct state, restart) },
+	{ "restarts", FIELD_UINT, offsetof(struct state, restarts) },
+	{ "image", FIELD_STRING, offsetof(struct state, image) },
+	{ "driver", FIELD_STRING, offsetof(struct state, driver) },
+	{ "upper", FIELD_STRING, offsetof(struct state, upper) },
+	{ "rootDaemon", FIELD_INT, offsetof(struct state, root_daemon) },
 };
 
 #define FIELD_COUNT (sizeof(fields) / sizeof(fields[0]))
@@ -58,6 +73,7 @@ struct state *state_free(struct state *s)
 		if (fields[i].kind == FIELD_STRING)
 			free(*(char **)((char *)s + fields[i].offset));
 	opt_list_done(&s->annotations);
+	opt_list_done(&s->words);
 	free(s);
 	return NULL;
 }
@@ -116,6 +132,24 @@ static int write_whole(int dir_fd, const char *name, const char *text)
 	return neg_errno(renameat(dir_fd, ".new", dir_fd, name));
 }
 
+static struct json_object *words_to_json(const struct opt_list *words)
+{
+	struct json_object *array = json_object_new_array();
+
+	for (size_t i = 0; array && i < words->count; i++)
+		json_object_array_add(array, json_object_new_string(words->items[i]));
+	return array;
+}
+
+static int words_from_json(struct json_object *array, struct opt_list *words)
+{
+	int r = json_object_is_type(array, json_type_array) ? 0 : -EBADMSG;
+
+	for (size_t i = 0; r >= 0 && i < json_object_array_length(array); i++)
+		r = opt_list_add(words, json_object_get_string(json_object_array_get_idx(array, i)));
+	return r;
+}
+
 int state_save(const struct state_dir *dir, const struct state *s, struct fault *f)
 {
 	cleanup_json struct json_object *o = json_object_new_object();
@@ -134,6 +168,8 @@ int state_save(const struct state_dir *dir, const struct state *s, struct fault 
 	}
 	json_add_pairs(annotations, &s->annotations);
 	json_object_object_add(o, "annotations", annotations);
+	if (s->words.count)
+		json_object_object_add(o, "words", words_to_json(&s->words));
 
 	r = write_whole(dir->fd, STATE_FILE, json_object_to_json_string(o));
 	return r < 0 ? fault_set(f, r, "cannot write the state into '%s'", dir->path) : 0;
@@ -152,6 +188,9 @@ static int fill(struct state *s, struct json_object *o)
 		if (r < 0)
 			return r;
 	}
+	if (json_object_object_get_ex(o, "words", &value) &&
+	    words_from_json(value, &s->words) < 0)
+		return -EBADMSG;
 	if (json_object_object_get_ex(o, "annotations", &value))
 		return json_get_pairs(value, &s->annotations);
 	return s->id ? 0 : -EBADMSG;
@@ -200,6 +239,11 @@ uint64_t state_pid_start(pid_t pid)
 bool state_pid_is_alive(const struct state *s)
 {
 	return s->pid > 0 && state_pid_start(s->pid) == s->pid_start;
+}
+
+bool state_monitor_is_alive(const struct state *s)
+{
+	return s->monitor > 0 && state_pid_start(s->monitor) == s->monitor_start;
 }
 
 const char *state_status_name(enum state_status status)

@@ -42,7 +42,29 @@ struct state {
 	bool supervised;	/* ends with the nacre process that started it */
 	bool started;		/* the command was told to run */
 	uid_t owner;
+	/* Of `run` only. */
+	pid_t monitor;		/* who stays beside it, 0: nobody */
+	uint64_t monitor_start;
+	bool keep;		/* stays when it has ended, until somebody removes it */
+	bool ended;		/* all is undone but what is kept */
+	char *begun;		/* when it was started last, RFC 3339 */
+	char *finished;		/* when it ended, RFC 3339 */
+	unsigned exit_status;	/* once it is finished */
+	char *reason;		/* why nacre thinks it ended, or could not be restarted */
+	bool detached;		/* what it prints goes to a log in `scratch` */
+	char *restart;		/* "on-failure:3" */
+	unsigned restarts;	/* how often it was */
+	char *image;		/* name, for people */
+	char *driver;		/* what puts its root together */
+	char *upper;		/* the layer with its changes */
+	pid_t root_daemon;	/* serves its root; a child of the monitor's */
+	struct opt_list words;	/* options and command that "run" would take again */
 };
+
+/* In a container's directory, for those who stay beside it: do not start it again. */
+#define STOP_FILE   "stop"	/* whatever the policy */
+#define KILLED_FILE "killed"	/* unless that is "always" */
+#define EXIT_FILE   "exit"	/* its exit status, for who waits with the file open */
 
 struct state_dir {
 	char *root;		/* the state root's path */
@@ -74,6 +96,12 @@ int state_dir_create(struct state_dir *dir, const char *id, struct fault *fault)
  */
 int state_dir_open(struct state_dir *dir, const char *id, bool wait, struct fault *fault);
 
+/**
+ * state_dir_adopt() - take over the lock from the process that executed us
+ * @fd:	the container's directory; owned by @dir from now on
+ */
+int state_dir_adopt(struct state_dir *dir, const char *id, int fd, struct fault *fault);
+
 /** state_dir_open_unlocked() - to read only */
 int state_dir_open_unlocked(struct state_dir *dir, const char *id, struct fault *fault);
 
@@ -97,6 +125,9 @@ int state_load(const struct state_dir *dir, struct state **ret_state, struct fau
 
 /** state_pid_is_alive() - the container's first process exists and is no zombie */
 bool state_pid_is_alive(const struct state *state);
+
+/** state_monitor_is_alive() - somebody stays beside it: it is going to be tidied up */
+bool state_monitor_is_alive(const struct state *state);
 
 /** state_pid_start() - a process's start time in ticks; 0 if there is no such process */
 uint64_t state_pid_start(pid_t pid);

@@ -121,6 +121,18 @@ int state_dir_open(struct state_dir *dir, const char *id, bool wait, struct faul
 	return -ENOENT;
 }
 
+int state_dir_adopt(struct state_dir *dir, const char *id, int fd, struct fault *f)
+{
+	int r = set_path(dir, id, f);
+
+	if (r < 0)
+		return r;
+	if (fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
+		return fault_set(f, -errno, "cannot take over container '%s'", id);
+	dir->fd = fd;
+	return 0;
+}
+
 int state_dir_open_unlocked(struct state_dir *dir, const char *id, struct fault *f)
 {
 	int r = set_path(dir, id, f);

@@ -34,6 +34,16 @@ int verb_ps(const struct globals *globals, int argc, char **argv);
 int verb_resume(const struct globals *globals, int argc, char **argv);
 int verb_update(const struct globals *globals, int argc, char **argv);
 
+int verb_diff(const struct globals *globals, int argc, char **argv);
+int verb_inspect(const struct globals *globals, int argc, char **argv);
+int verb_logs(const struct globals *globals, int argc, char **argv);
+int verb_stats(const struct globals *globals, int argc, char **argv);
+int verb_stop(const struct globals *globals, int argc, char **argv);
+int verb_wait(const struct globals *globals, int argc, char **argv);
+
+/** verb_ended() - what nacre-monitor executes when the container has ended */
+int verb_ended(const struct globals *globals, int argc, char **argv);
+
 int verb_spec(const struct globals *globals, int argc, char **argv);
 
 /**

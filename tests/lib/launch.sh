@@ -19,6 +19,9 @@ RUN=(timeout 60 nacre --root "$STATE" run --rootfs-driver "$DRIVER" --no-views)
 # run OPTION... -- COMMAND - a container that the test waits for
 run() { "${RUN[@]}" --name "$TEST_ID" "$@"; }
 
+# n VERB... - about the test's containers
+n() { timeout 60 nacre --root "$STATE" "$@"; }
+
 # start OPTION... -- COMMAND - one in the background; sets $nacre to its pid. Its
 # output goes to $T/log; it ends with the test.
 start() {
