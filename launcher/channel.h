@@ -17,6 +17,7 @@ enum channel_kind {
 	CHANNEL_PID,		/* child: the container's first process; value: its pid */
 	CHANNEL_CONSOLE,	/* child: the terminal's master, as a descriptor */
 	CHANNEL_PREPARED,	/* child: mounts are made, the host's root still there */
+	CHANNEL_SECCOMP,	/* child: the filter's listener; its agent must have it */
 	CHANNEL_READY,		/* child: all is set up, I wait for the start */
 	CHANNEL_FAULT,		/* child: it failed; fault */
 	CHANNEL_WARNING,	/* child: something is left out; fault.text */

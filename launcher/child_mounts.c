@@ -97,6 +97,15 @@ static int mount_with_contents(const struct plan_mount *m, int target, char *rea
 	return r < 0 ? r : take_fd(&tree);
 }
 
+static int remount(struct child *c, const struct plan_mount *m, struct fault *f)
+{
+	cleanup_fd int target = resolve_open(c->root_fd, m->target, m->no_follow);
+
+	if (target < 0)
+		return fault_set(f, target, "cannot open '%s' in the root to remount it", m->target);
+	return finish_mount(m, target, f);
+}
+
 static int mount_new_fs(struct child *c, const struct plan_mount *m, struct fault *f)
 {
 	cleanup_fd int target = open_target(c, m, true, f);
@@ -188,7 +197,9 @@ int child_make_mounts(struct child *c, struct fault *f)
 		const struct plan_mount *m = &c->plan->mounts[i];
 		int r;
 
-		if (m->kind == MOUNT_KIND_BIND)
+		if (m->remount)
+			r = remount(c, m, f);
+		else if (m->kind == MOUNT_KIND_BIND)
 			r = attach_bind(c, m, c->mount_fds[i], f);
 		else if (m->kind == MOUNT_KIND_CGROUP)
 			r = mount_cgroups(c, m, f);

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/personality.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
@@ -20,9 +21,11 @@
 #include "common/buf.h"
 #include "common/cleanup.h"
 #include "common/errors.h"
+#include "launcher/channel.h"
 #include "launcher/child.h"
 #include "launcher/creds.h"
 #include "launcher/init.h"
+#include "launcher/sched.h"
 #include "launcher/seccomp.h"
 
 #define PASSWD_MAX_BYTES (1 << 20)
@@ -222,8 +225,23 @@ static int become_user(const struct command *command, const struct plan_process 
 	return r;
 }
 
-static int apply_rules(const struct plan *plan, const struct plan_process *p,
-		       const struct command *command, struct fault *f)
+/* The agent must be there before the first call that it answers. */
+static int load_filter(const struct command *command, struct fault *f)
+{
+	struct channel_message m = { .kind = CHANNEL_SECCOMP };
+	cleanup_fd int listener = -1;
+	int r = seccomp_load_filter(command->plan->seccomp, &listener, f);
+
+	if (r < 0 || listener < 0)
+		return r;
+	r = channel_send(command->channel, &m, listener);
+	if (r >= 0)
+		r = channel_wait_go(command->channel);
+	return r < 0 ? fault_set(f, r, "the seccomp agent was not given the system calls") : 0;
+}
+
+static int apply_rules(const struct plan_process *p, const struct command *command,
+		       struct fault *f)
 {
 	int r = 0;
 
@@ -234,13 +252,13 @@ static int apply_rules(const struct plan *plan, const struct plan_process *p,
 	 * it comes last, so that it need not allow what happens before.
 	 */
 	if (!p->no_new_privs)
-		r = seccomp_load_filter(plan->seccomp, f);
+		r = load_filter(command, f);
 	if (r >= 0)
 		r = become_user(command, p, f);
 	if (r >= 0)
 		r = enter_workdir(p, f);
 	if (r >= 0 && p->no_new_privs)
-		r = seccomp_load_filter(plan->seccomp, f);
+		r = load_filter(command, f);
 	return r;
 }
 
@@ -300,6 +318,11 @@ int command_execute(const struct command *command, struct fault *f)
 		return fault_set(f, -errno, "cannot make a session");
 	r = take_terminal(command->console_fd, f);
 	if (r >= 0)
+		r = sched_apply(&p->sched, f);
+	if (r >= 0 && command->plan->has_personality &&
+	    personality(command->plan->personality) < 0)
+		r = fault_set(f, -errno, "cannot set the personality");
+	if (r >= 0)
 		r = set_oom_score(command, p, f);
 	if (r >= 0)
 		r = set_labels(p, f);
@@ -309,7 +332,7 @@ int command_execute(const struct command *command, struct fault *f)
 	if (r >= 0 && close_range(3 + command->preserve_fds, ~0u, CLOSE_RANGE_CLOEXEC) < 0)
 		r = fault_set(f, -errno, "cannot close descriptors");
 	if (r >= 0)
-		r = apply_rules(command->plan, p, command, f);
+		r = apply_rules(p, command, f);
 	if (r >= 0)
 		r = find_command(p, path, f);
 	if (r < 0)

@@ -14,6 +14,7 @@
 #include "common/log.h"
 #include "launcher/hooks.h"
 #include "launcher/prepare.h"
+#include "launcher/seccomp_agent.h"
 #include "launcher/terminal.h"
 
 static int note_pid(struct container *c, pid_t pid, struct fault *f)
@@ -68,6 +69,10 @@ static int handle_message(struct container *c, const struct channel_message *m, 
 		return hand_out_terminal(c, fd, f);
 	case CHANNEL_PREPARED:
 		return run_runtime_hooks(c, f);
+	case CHANNEL_SECCOMP:
+		r = seccomp_agent_send(c->plan, "created", c->state->pid, fd, f);
+		close(fd);
+		return r < 0 ? r : channel_say(c->spawn.channel, CHANNEL_GO, 0);
 	case CHANNEL_WARNING:
 		log_warn("%s", m->fault.text);
 		return 0;
@@ -79,21 +84,48 @@ static int handle_message(struct container *c, const struct channel_message *m, 
 	}
 }
 
+/* 1 with a message; 0 at the end of file. */
+static int next_message(struct container *c, struct channel_message *m, int *ret_fd)
+{
+	int r = signals_wait_fd(c->signals, c->spawn.channel, -1);
+
+	return r < 0 ? r : channel_receive(c->spawn.channel, m, ret_fd);
+}
+
+/*
+ * The helper tells the first process's pid, and that process speaks for itself,
+ * so what it says may come before it is known who it is. It waits for us then.
+ */
+static int hear_pid(struct container *c, struct fault *f)
+{
+	while (!c->state->pid) {
+		struct channel_message m;
+		int fd, r = next_message(c, &m, &fd);
+
+		if (r == 0)
+			return fault_set(f, -ECHILD, "cannot learn the first process's pid");
+		if (r > 0)
+			r = handle_message(c, &m, fd, f);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
 int container_serve(struct container *c, enum channel_kind kind, struct fault *f)
 {
 	for (;;) {
 		struct channel_message m;
-		int fd, r;
+		int fd, r = next_message(c, &m, &fd);
 
-		r = signals_wait_fd(c->signals, c->spawn.channel, -1);
-		if (r < 0)
-			return r;
-		r = channel_receive(c->spawn.channel, &m, &fd);
 		if (r <= 0)
 			return r;
-		if (m.kind == kind)
+		if (m.kind == CHANNEL_PREPARED || m.kind == CHANNEL_READY)
+			r = hear_pid(c, f);
+		if (r >= 0 && m.kind == kind)
 			return 1;
-		r = handle_message(c, &m, fd, f);
+		if (r >= 0)
+			r = handle_message(c, &m, fd, f);
 		if (r < 0)
 			return r;
 	}

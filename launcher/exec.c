@@ -26,6 +26,8 @@
 #include "launcher/oci_config.h"
 #include "launcher/prepare.h"
 #include "launcher/runtime.h"
+#include "launcher/sched.h"
+#include "launcher/seccomp_agent.h"
 #include "launcher/spawn.h"
 #include "launcher/terminal.h"
 #include "launcher/wait.h"
@@ -73,6 +75,7 @@ struct execution {
 	struct child child;		/* for its terminal */
 	pid_t pid;
 	int terminal_fd;
+	int listener;			/* of its filter, until the agent has it; -1 */
 };
 
 /* In the container's namespaces. */
@@ -93,6 +96,8 @@ static void __attribute__((noreturn)) exec_main(void *context, int channel)
 	umask(0);
 	if (setsid() < 0 && errno != EPERM)
 		r = fault_set(&f, -errno, "cannot make a session");
+	if (r >= 0)
+		r = sched_set_cpus(e->plan->process.sched.cpus_final, &f);
 	if (r >= 0)
 		r = e->child.root_fd = neg_errno(open("/", O_PATH | O_DIRECTORY | O_CLOEXEC));
 	if (r >= 0)
@@ -217,23 +222,37 @@ static int make_plan(struct execution *e, const struct opt_list *words, struct f
 	return r < 0 ? r : join_all(e, f);
 }
 
+static int hand_out_listener(struct execution *e, struct fault *f)
+{
+	int r = seccomp_agent_send(e->plan, "running", e->pid, e->listener, f);
+
+	close(e->listener);
+	e->listener = -1;
+	return r < 0 ? r : channel_say(e->spawn.channel, CHANNEL_GO, 0);
+}
+
 static int handle(struct execution *e, const struct channel_message *m, int fd,
 		  struct fault *f)
 {
+	int r;
+
 	switch (m->kind) {
 	case CHANNEL_PID:
 		e->pid = m->value;
-		return 0;
+		return e->listener < 0 ? 0 : hand_out_listener(e, f);
 	case CHANNEL_CONSOLE:
 		if (e->config->console_socket) {
-			int r = prepare_send_terminal(e->config->console_socket, fd, f);
-
+			r = prepare_send_terminal(e->config->console_socket, fd, f);
 			close(fd);
 			return r;
 		}
 		terminal_resize(fd);
 		e->terminal_fd = fd;
 		return 0;
+	case CHANNEL_SECCOMP:
+		e->listener = fd;
+		/* The helper tells the pid: it may come after what the process says. */
+		return e->pid ? hand_out_listener(e, f) : 0;
 	case CHANNEL_WARNING:
 		log_warn("%s", m->fault.text);
 		return 0;
@@ -272,6 +291,9 @@ static int execute(struct execution *e, struct fault *f)
 	if (r < 0)
 		return fault_set(f, r, "cannot join the cgroup of '%s'", e->runtime.state->id);
 
+	r = sched_set_cpus(e->plan->process.sched.cpus_initial, f);
+	if (r < 0)
+		return r;
 	/* Nobody in the container may look at us while we enter. */
 	if (prctl(PR_SET_DUMPABLE, 0) < 0)
 		return fault_set(f, -errno, "cannot protect this process");
@@ -334,7 +356,7 @@ int verb_exec(const struct globals *g, int argc, char **argv)
 	struct exec_config config = { 0 };
 	struct execution e = {
 		.runtime = RUNTIME_INIT, .config = &config,
-		.signals = { .fd = -1 }, .terminal_fd = -1,
+		.signals = { .fd = -1 }, .terminal_fd = -1, .listener = -1,
 	};
 	struct opt_list words = { 0 };
 	struct opt_error error = { "" };

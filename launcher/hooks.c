@@ -106,6 +106,26 @@ static int run_hook(const struct plan_hook *h, const char *state, struct fault *
 	return 0;
 }
 
+static int run_stage(const struct plan *plan, enum hook_stage stage, const char *state,
+		     bool go_on, struct fault *f)
+{
+	for (size_t i = 0; i < plan->hook_count; i++) {
+		struct fault one = FAULT_INIT;
+		int r;
+
+		if (plan->hooks[i].stage != stage)
+			continue;
+		r = run_hook(&plan->hooks[i], state, &one);
+		if (r < 0 && go_on) {
+			log_warn("%s", one.text);
+		} else if (r < 0) {
+			*f = one;
+			return r;
+		}
+	}
+	return 0;
+}
+
 int hooks_run(const struct plan *plan, enum hook_stage stage, const char *status,
 	      pid_t pid, struct fault *f)
 {
@@ -117,16 +137,8 @@ int hooks_run(const struct plan *plan, enum hook_stage stage, const char *status
 	if (!state)
 		return fault_set(f, -ENOMEM, "cannot write the state for a hook");
 
-	for (size_t i = 0; i < plan->hook_count; i++) {
-		int r;
-
-		if (plan->hooks[i].stage != stage)
-			continue;
-		r = run_hook(&plan->hooks[i], state, f);
-		if (r < 0)
-			return r;
-	}
-	return 0;
+	/* The container is gone by then: one that fails stops nothing. */
+	return run_stage(plan, stage, state, stage == HOOK_POSTSTOP, f);
 }
 
 void hooks_run_poststop(const struct plan *plan)

@@ -33,6 +33,7 @@ int oci_resources_parse(const char *text, struct limits *limits, struct fault *f
 
 /* The parts, one file each. */
 void oci_read_process(const struct oci_reader *r, struct plan_process *process);
+void oci_read_sched(const struct oci_reader *r, struct plan_sched *sched);
 void oci_read_mounts(const struct oci_reader *r, const char *bundle, struct plan *plan);
 void oci_read_linux(const struct oci_reader *r, const struct oci_context *context,
 		    struct plan *plan);

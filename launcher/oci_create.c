@@ -22,6 +22,7 @@
 #include "launcher/oci_config.h"
 #include "launcher/run_job.h"
 #include "launcher/runtime.h"
+#include "launcher/seccomp_agent.h"
 #include "launcher/start_socket.h"
 #include "launcher/supervise.h"
 
@@ -212,24 +213,41 @@ int verb_run_bundle(const struct globals *g, int argc, char **argv)
 	return r < 0 ? runtime_fail(g, &f, fault_status(&f)) : r;
 }
 
-/* What the container's first process says until it is the command. */
-static int hear_start(int connection, struct fault *f)
+/* The filter's listener: who answers for it is in the bundle. */
+static int hand_out_listener(struct runtime *r, int connection, int fd, struct fault *f)
 {
-	struct channel_message m;
-	int r = channel_say(connection, CHANNEL_GO, 0);
+	cleanup_fd int listener = fd;
+	struct plan *plan = NULL;
+	int result = runtime_plan(r, &plan, f);
 
-	while (r >= 0) {
-		r = channel_receive(connection, &m, NULL);
-		if (r <= 0)
-			return r;
+	if (result >= 0)
+		result = seccomp_agent_send(plan, "created", r->state->pid, listener, f);
+	plan_free(plan);
+	return result < 0 ? result : channel_say(connection, CHANNEL_GO, 0);
+}
+
+/* What the container's first process says until it is the command. */
+static int hear_start(struct runtime *r, int connection, struct fault *f)
+{
+	int result = channel_say(connection, CHANNEL_GO, 0);
+
+	while (result >= 0) {
+		struct channel_message m;
+		int fd;
+
+		result = channel_receive(connection, &m, &fd);
+		if (result <= 0)
+			return result;
 		if (m.kind == CHANNEL_WARNING)
 			log_warn("%s", m.fault.text);
+		if (m.kind == CHANNEL_SECCOMP)
+			result = hand_out_listener(r, connection, fd, f);
 		if (m.kind == CHANNEL_FAULT) {
 			*f = m.fault;
 			return m.error ? m.error : -EIO;
 		}
 	}
-	return r;
+	return result;
 }
 
 static int start(struct runtime *r, struct fault *f)
@@ -252,7 +270,7 @@ static int start(struct runtime *r, struct fault *f)
 	connection = start_socket_connect(r->dir.fd);
 	if (connection < 0)
 		return fault_set(f, connection, "cannot reach container '%s'", r->state->id);
-	result = hear_start(connection, f);
+	result = hear_start(r, connection, f);
 	if (result < 0)
 		return result;
 	start_socket_remove(r->dir.fd);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/personality.h>
 #include <sys/stat.h>
 
 #include "launcher/devices_cgroup.h"
@@ -176,6 +177,36 @@ static void read_propagation(const struct oci_reader *r, struct plan *p)
 		oci_fail(r, "rootfsPropagation", "'%s' is no propagation", word);
 }
 
+static void read_paths(const struct oci_reader *r, const char *key, struct opt_list *ret)
+{
+	oci_strings(r, key, ret);
+	for (size_t i = 0; i < ret->count; i++)
+		if (ret->items[i][0] != '/')
+			oci_fail(r, key, "'%s' is not absolute", ret->items[i]);
+}
+
+static void read_personality(const struct oci_reader *linux_reader, struct plan *p)
+{
+	static const struct { const char *word; unsigned long domain; } domains[] = {
+		{ "LINUX", PER_LINUX }, { "LINUX32", PER_LINUX32 },
+	};
+	struct oci_reader r = oci_below(linux_reader, "personality");
+	const char *domain = oci_peek(&r, "domain");
+
+	if (!r.object)
+		return;
+	if (oci_length(&r, "flags"))
+		oci_fail(&r, "flags", "are not supported: the specification defines none");
+	for (size_t i = 0; domain && i < sizeof(domains) / sizeof(domains[0]); i++) {
+		if (strcmp(domains[i].word, domain) != 0)
+			continue;
+		p->has_personality = true;
+		p->personality = domains[i].domain;
+		return;
+	}
+	oci_fail(&r, "domain", "'%s' is neither LINUX nor LINUX32", domain ? domain : "");
+}
+
 static void check_namespaces(const struct oci_reader *r, const struct plan *p)
 {
 	bool user = p->ns[NS_USER].how != NS_SHARE;
@@ -192,7 +223,7 @@ static void check_namespaces(const struct oci_reader *r, const struct plan *p)
 
 static void check_unsupported(const struct oci_reader *r)
 {
-	static const char *const keys[] = { "intelRdt", "personality", "netDevices",
+	static const char *const keys[] = { "intelRdt", "netDevices",
 					    "memoryPolicy" };
 
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
@@ -219,8 +250,9 @@ void oci_read_linux(const struct oci_reader *config, const struct oci_context *c
 	read_cgroups_path(&r, context, p);
 	oci_read_resources(&resources, &p->limits);
 	oci_pairs(&r, "sysctl", &p->sysctls);
-	oci_strings(&r, "maskedPaths", &p->masked);
-	oci_strings(&r, "readonlyPaths", &p->read_only);
+	read_paths(&r, "maskedPaths", &p->masked);
+	read_paths(&r, "readonlyPaths", &p->read_only);
+	read_personality(&r, p);
 	read_propagation(&r, p);
 	oci_read_seccomp(&r, p);
 	check_namespaces(&r, p);

@@ -63,7 +63,20 @@ static const struct { const char *word; uint64_t flags; } propagation_words[] = 
 };
 
 /* Words with a meaning of their own, besides "bind" and "rbind". */
-static const char *const other_words[] = { "bind", "rbind", "tmpcopyup", "idmap", "ridmap" };
+static const char *const other_words[] = {
+	"bind", "rbind", "tmpcopyup", "idmap", "ridmap", "remount",
+};
+
+/*
+ * Words of mount(8) about the whole file system. A bind shows one that is mounted
+ * already, so there they say nothing.
+ */
+static const char *const fs_words[] = {
+	"async", "sync", "dirsync", "lazytime", "nolazytime", "mand", "nomand",
+};
+
+/* Nothing is left of these in the kernel: it counts versions and speaks as it likes. */
+static const char *const void_words[] = { "loud", "silent", "iversion", "noiversion" };
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -83,6 +96,18 @@ void oci_mount_options(void (*each)(const char *word, void *context), void *cont
 		each(propagation_words[i].word, context);
 	for (size_t i = 0; i < COUNT(other_words); i++)
 		each(other_words[i], context);
+	for (size_t i = 0; i < COUNT(fs_words); i++)
+		each(fs_words[i], context);
+	for (size_t i = 0; i < COUNT(void_words); i++)
+		each(void_words[i], context);
+}
+
+static bool is_among(const char *word, const char *const *words, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (strcmp(words[i], word) == 0)
+			return true;
+	return false;
 }
 
 static const struct option_word *find_flag(const char *word)
@@ -119,7 +144,9 @@ static void read_option(struct plan_mount *m, const char *word, struct buf *data
 		m->copy_up = true;
 	} else if (strcmp(word, "idmap") == 0 || strcmp(word, "ridmap") == 0) {
 		m->idmapped = true;
-	} else {
+	} else if (strcmp(word, "remount") == 0) {
+		m->remount = true;
+	} else if (!is_among(word, void_words, COUNT(void_words))) {
 		buf_addf(data, "%s%s", data->length ? "," : "", word);
 	}
 }
@@ -135,10 +162,22 @@ static void read_options(const struct oci_reader *r, struct plan_mount *m)
 	opt_list_done(&words);
 	if (buf_error(&data))
 		oci_no_memory(r);
-	/* A bind takes no options of a file system. */
-	if (m->kind == MOUNT_KIND_BIND && data.length)
-		oci_fail(r, "options", "'%s' is no option of a bind mount", buf_text(&data));
+	if (m->remount && data.length)
+		oci_fail(r, "options", "'%s' cannot be changed by a remount", buf_text(&data));
 	m->data = data.data;
+}
+
+/* A bind takes no options of a file system. */
+static void check_bind(const struct oci_reader *r, struct plan_mount *m)
+{
+	cleanup_free char *copy = m->data ? strdup(m->data) : NULL;
+	char *rest = NULL;
+
+	for (char *word = copy ? strtok_r(copy, ",", &rest) : NULL; word;
+	     word = strtok_r(NULL, ",", &rest))
+		if (!is_among(word, fs_words, COUNT(fs_words)))
+			oci_fail(r, "options", "'%s' is no option of a bind mount", word);
+	free(take_ptr(m->data));
 }
 
 static void read_mount(const struct oci_reader *r, const char *bundle, struct plan *p)
@@ -162,7 +201,12 @@ static void read_mount(const struct oci_reader *r, const char *bundle, struct pl
 		m->kind = MOUNT_KIND_BIND;
 	read_options(r, m);
 
+	if (m->remount) {
+		m->kind = MOUNT_KIND_FS;	/* no source to be bound */
+		return;
+	}
 	if (m->kind == MOUNT_KIND_BIND) {
+		check_bind(r, m);
 		if (!source || !*source) {
 			oci_fail(r, "source", "is missing");
 			return;
@@ -174,6 +218,8 @@ static void read_mount(const struct oci_reader *r, const char *bundle, struct pl
 		m->idmapped |= oci_length(r, "uidMappings") || oci_length(r, "gidMappings");
 		oci_read_idmap(r, "uidMappings", &m->uids);
 		oci_read_idmap(r, "gidMappings", &m->gids);
+		if (!m->uids.count != !m->gids.count)
+			oci_fail(r, "uidMappings", "must come with gidMappings");
 		return;
 	}
 	if (!type || !*type)

@@ -146,6 +146,7 @@ void oci_read_process(const struct oci_reader *r, struct plan_process *p)
 	oci_strings(r, "args", &p->args);
 	oci_strings(r, "env", &p->env);
 	oci_string(r, "cwd", &p->cwd);
+	oci_read_sched(r, &p->sched);
 	oci_bool(r, "noNewPrivileges", &p->no_new_privs);
 	oci_string(r, "apparmorProfile", &p->apparmor_profile);
 	oci_string(r, "selinuxLabel", &p->selinux_label);

@@ -42,19 +42,31 @@ static unsigned read_args(const struct oci_reader *rule, struct seccomp_arg args
 	return (unsigned)count;
 }
 
+/* NULL where none is given: an action that answers no error must not have one. */
+static const uint32_t *read_errno(const struct oci_reader *r, const char *key, uint32_t *value)
+{
+	if (!oci_has(r, key))
+		return NULL;
+	*value = 0;
+	oci_uint32(r, key, value);
+	return value;
+}
+
 static void read_rule(const struct oci_reader *r, struct seccomp_filter *filter)
 {
 	struct seccomp_arg args[ARGS_MAX];
 	unsigned count = read_args(r, args);
 	const char *action = oci_peek(r, "action");
 	struct opt_list names = { 0 };
-	uint32_t value = EPERM;
+	uint32_t value;
+	const uint32_t *errno_value = read_errno(r, "errnoRet", &value);
 
-	oci_uint32(r, "errnoRet", &value);
 	oci_strings(r, "names", &names);
+	if (!names.count)
+		oci_fail(r, "names", "is empty");
 	for (size_t i = 0; i < names.count && !*r->error; i++)
-		*r->error = seccomp_add_rule(filter, names.items[i], action, value, args, count,
-					     r->fault);
+		*r->error = seccomp_add_rule(filter, names.items[i], action, errno_value, args,
+					     count, r->fault);
 	opt_list_done(&names);
 }
 
@@ -70,22 +82,29 @@ static void read_words(const struct oci_reader *r, const char *key,
 	opt_list_done(&words);
 }
 
+static void read_listener(const struct oci_reader *r, struct plan *p)
+{
+	oci_string(r, "listenerPath", &p->seccomp_listener);
+	oci_string(r, "listenerMetadata", &p->seccomp_metadata);
+	if (p->seccomp_metadata && !p->seccomp_listener)
+		oci_fail(r, "listenerMetadata", "needs a listenerPath");
+	if (seccomp_notifies(p->seccomp) && !p->seccomp_listener)
+		oci_fail(r, "listenerPath", "is missing, and rules have SCMP_ACT_NOTIFY");
+}
+
 void oci_read_seccomp(const struct oci_reader *linux_reader, struct plan *p)
 {
 	struct oci_reader r = oci_below(linux_reader, "seccomp");
 	size_t count = oci_length(&r, "syscalls");
 	struct seccomp_filter *filter = NULL;
-	uint32_t value = EPERM;
+	const uint32_t *errno_value;
+	uint32_t value;
 
 	if (!r.object)
 		return;
-	if (oci_has(&r, "listenerPath")) {
-		oci_fail(&r, "listenerPath", "is not supported");
-		return;
-	}
-	oci_uint32(&r, "defaultErrnoRet", &value);
+	errno_value = read_errno(&r, "defaultErrnoRet", &value);
 	if (!*r.error)
-		*r.error = seccomp_new(oci_peek(&r, "defaultAction"), value, &filter, r.fault);
+		*r.error = seccomp_new(oci_peek(&r, "defaultAction"), errno_value, &filter, r.fault);
 	if (*r.error)
 		return;
 	p->seccomp = filter;
@@ -96,6 +115,7 @@ void oci_read_seccomp(const struct oci_reader *linux_reader, struct plan *p)
 
 		read_rule(&item, filter);
 	}
+	read_listener(&r, p);
 	if (!*r.error)
 		*r.error = seccomp_compile(filter, r.fault);
 }

@@ -47,6 +47,8 @@ void plan_process_done(struct plan_process *p)
 	free(p->cwd);
 	free(p->groups);
 	free(p->rlimits);
+	free(p->sched.cpus_initial);
+	free(p->sched.cpus_final);
 	free(p->apparmor_profile);
 	free(p->selinux_label);
 	*p = (struct plan_process){ 0 };
@@ -70,6 +72,8 @@ struct plan *plan_free(struct plan *plan)
 	free_mounts(plan);
 	plan_process_done(&plan->process);
 	seccomp_free(plan->seccomp);
+	free(plan->seccomp_listener);
+	free(plan->seccomp_metadata);
 	free_hooks(plan);
 	for (int i = 0; i < NS_COUNT; i++)
 		free(plan->ns[i].path);

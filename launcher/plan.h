@@ -82,6 +82,7 @@ struct plan_mount {
 	uint64_t propagation;			/* MS_PRIVATE | MS_REC, ...; 0: none */
 	bool recursive;		/* bind: with the mounts below */
 	bool copy_up;		/* tmpfs: begin with what the target held */
+	bool remount;		/* change the flags of what is mounted at the target */
 	bool optional;		/* leave out what this host cannot mount */
 	bool no_follow;		/* the target's last component is no symlink */
 	bool idmapped;		/* show ids through a map: its own, or the container's */
@@ -111,6 +112,20 @@ enum cap_set {
 	CAP_SET_COUNT,
 };
 
+/* How the kernel shares time and disks between it and others. */
+struct plan_sched {
+	bool has_policy;
+	uint32_t policy;	/* SCHED_* */
+	uint64_t flags;		/* SCHED_FLAG_* */
+	int32_t nice;
+	uint32_t priority;
+	uint64_t runtime_ns, deadline_ns, period_ns;
+	bool has_io_priority;
+	int io_priority;	/* class and level, as ioprio_set(2) has it */
+	char *cpus_initial;	/* exec: the CPUs until it is in the container's cgroup */
+	char *cpus_final;	/* exec: those after; NULL: as the cgroup says */
+};
+
 struct plan_process {
 	struct opt_list args;
 	struct opt_list env;
@@ -128,6 +143,7 @@ struct plan_process {
 	int oom_score_adj;
 	struct plan_rlimit *rlimits;
 	size_t rlimit_count;
+	struct plan_sched sched;
 	char *apparmor_profile;
 	char *selinux_label;
 };
@@ -174,11 +190,15 @@ struct plan {
 	bool init;		/* nacre is pid 1 and starts the command */
 	bool loopback_up;
 	bool new_keyring;
+	bool has_personality;
+	unsigned long personality;	/* PER_LINUX32, ... */
 	struct plan_process process;
 	struct plan_hook *hooks;
 	size_t hook_count;
 	struct opt_list annotations;	/* "key=value" */
 	struct seccomp_filter *seccomp;	/* compiled; or NULL */
+	char *seccomp_listener;	/* socket of the agent that answers for it; or NULL */
+	char *seccomp_metadata;	/* what it is told besides; or NULL */
 };
 
 /** plan_new() - an empty plan: shares every namespace, mounts nothing */

@@ -18,10 +18,16 @@
 #include "common/cleanup.h"
 #include "common/errors.h"
 
+/* With a listener only: a fatal signal alone interrupts a call that the agent has. */
+#ifndef SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
+#define SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV (1UL << 5)
+#endif
+
 struct seccomp_filter {
 	scmp_filter_ctx context;	/* NULL once compiled */
 	uint32_t default_action;
 	unsigned flags;			/* SECCOMP_FILTER_FLAG_* */
+	bool notifies;			/* some calls are answered by an agent */
 	struct buf code;
 };
 
@@ -34,6 +40,7 @@ static const struct { const char *name; uint32_t action; bool takes_errno; } act
 	{ "SCMP_ACT_KILL_PROCESS", SCMP_ACT_KILL_PROCESS, false },
 	{ "SCMP_ACT_KILL_THREAD", SCMP_ACT_KILL_THREAD, false },
 	{ "SCMP_ACT_LOG", SCMP_ACT_LOG, false },
+	{ "SCMP_ACT_NOTIFY", SCMP_ACT_NOTIFY, false },
 	{ "SCMP_ACT_TRACE", SCMP_ACT_TRACE(0), true },
 	{ "SCMP_ACT_TRAP", SCMP_ACT_TRAP, false },
 };
@@ -50,6 +57,7 @@ static const struct { const char *name; unsigned flag; } flags[] = {
 	{ "SECCOMP_FILTER_FLAG_TSYNC", 0 },
 	{ "SECCOMP_FILTER_FLAG_LOG", SECCOMP_FILTER_FLAG_LOG },
 	{ "SECCOMP_FILTER_FLAG_SPEC_ALLOW", SECCOMP_FILTER_FLAG_SPEC_ALLOW },
+	{ "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV", SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV },
 };
 
 static const char *const archs[] = {
@@ -60,22 +68,27 @@ static const char *const archs[] = {
 	"SCMP_ARCH_S390X",
 };
 
-static int find_action(const char *name, uint32_t value, uint32_t *ret_action,
+#define ERRNO_DEFAULT EPERM
+
+static int find_action(const char *name, const uint32_t *errno_value, uint32_t *ret_action,
 		       struct fault *f)
 {
 	for (size_t i = 0; name && i < COUNT(actions); i++) {
 		if (strcmp(actions[i].name, name) != 0)
 			continue;
+		if (errno_value && !actions[i].takes_errno)
+			return fault_set(f, 0, "the system call filter gives an error to '%s', "
+					 "which answers none", name);
 		*ret_action = actions[i].action;
 		if (actions[i].takes_errno)
-			*ret_action |= value & 0xffff;
+			*ret_action |= (errno_value ? *errno_value : ERRNO_DEFAULT) & 0xffff;
 		return 0;
 	}
 	return fault_set(f, 0, "'%s' is no action of a system call filter that nacre supports",
 			 name ? name : "");
 }
 
-int seccomp_new(const char *action, uint32_t errno_value,
+int seccomp_new(const char *action, const uint32_t *errno_value,
 		struct seccomp_filter **ret_filter, struct fault *f)
 {
 	struct seccomp_filter *filter = calloc(1, sizeof(*filter));
@@ -84,6 +97,10 @@ int seccomp_new(const char *action, uint32_t errno_value,
 	if (!filter)
 		return fault_set(f, -ENOMEM, "cannot make the system call filter");
 	r = find_action(action, errno_value, &filter->default_action, f);
+	if (r >= 0 && filter->default_action == SCMP_ACT_NOTIFY)
+		r = fault_set(f, 0, "an agent cannot be asked about every system call: handing "
+			      "its socket over takes some\n"
+			      "Name those that it answers in rules.");
 	if (r >= 0)
 		filter->context = seccomp_init(filter->default_action);
 	if (r >= 0 && !filter->context)
@@ -138,8 +155,8 @@ static int find_operator(const char *name, enum scmp_compare *ret_op)
 }
 
 int seccomp_add_rule(struct seccomp_filter *filter, const char *name, const char *action_name,
-		     uint32_t errno_value, const struct seccomp_arg *args, unsigned arg_count,
-		     struct fault *f)
+		     const uint32_t *errno_value, const struct seccomp_arg *args,
+		     unsigned arg_count, struct fault *f)
 {
 	struct scmp_arg_cmp compare[6];
 	uint32_t action = 0;
@@ -152,6 +169,10 @@ int seccomp_add_rule(struct seccomp_filter *filter, const char *name, const char
 	number = seccomp_syscall_resolve_name(name);
 	if (number == __NR_SCMP_ERROR)
 		return 0;
+	if (action == SCMP_ACT_NOTIFY && strcmp(name, "sendmsg") == 0)
+		return fault_set(f, 0, "an agent cannot be asked about 'sendmsg': it is what hands "
+				 "its socket over");
+	filter->notifies |= action == SCMP_ACT_NOTIFY;
 	if (arg_count > COUNT(compare))
 		return fault_set(f, 0, "the filter of '%s' has more than 6 arguments", name);
 
@@ -197,16 +218,32 @@ struct seccomp_filter *seccomp_free(struct seccomp_filter *filter)
 	return NULL;
 }
 
-int seccomp_load_filter(const struct seccomp_filter *filter, struct fault *f)
+bool seccomp_notifies(const struct seccomp_filter *filter)
+{
+	return filter && filter->notifies;
+}
+
+int seccomp_load_filter(const struct seccomp_filter *filter, int *ret_listener, struct fault *f)
 {
 	struct sock_fprog program;
+	unsigned used;
+	long r;
 
+	*ret_listener = -1;
 	if (!filter)
 		return 0;
+	used = filter->flags;
+	if (filter->notifies)
+		used |= SECCOMP_FILTER_FLAG_NEW_LISTENER;
+	else
+		used &= ~(unsigned)SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV;
 	program.len = (unsigned short)(filter->code.length / sizeof(struct sock_filter));
 	program.filter = (void *)filter->code.data;
-	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, filter->flags, &program) < 0)
+	r = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, used, &program);
+	if (r < 0)
 		return fault_set(f, -errno, "cannot install the system call filter");
+	if (filter->notifies)
+		*ret_listener = (int)r;
 	return 0;
 }
 

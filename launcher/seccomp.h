@@ -7,14 +7,19 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "launcher/fault.h"
 
 struct seccomp_filter;
 
-/** seccomp_new() - start a filter whose default is @action: "SCMP_ACT_ERRNO" */
-int seccomp_new(const char *action, uint32_t errno_value,
+/**
+ * seccomp_new() - start a filter
+ * @action:	its default: "SCMP_ACT_ERRNO"
+ * @errno_value: the error it answers; NULL: not given, EPERM where there is one
+ */
+int seccomp_new(const char *action, const uint32_t *errno_value,
 		struct seccomp_filter **ret_filter, struct fault *fault);
 
 /** seccomp_add_arch() - an architecture besides our own: "SCMP_ARCH_X86" */
@@ -35,7 +40,7 @@ struct seccomp_arg {
  * A system call that this machine does not have is skipped.
  */
 int seccomp_add_rule(struct seccomp_filter *filter, const char *syscall_name,
-		     const char *action, uint32_t errno_value,
+		     const char *action, const uint32_t *errno_value,
 		     const struct seccomp_arg *args, unsigned arg_count, struct fault *fault);
 
 /** seccomp_compile() - no rules can be added after that */
@@ -44,8 +49,15 @@ int seccomp_compile(struct seccomp_filter *filter, struct fault *fault);
 /** seccomp_free() - accepts NULL, returns NULL */
 struct seccomp_filter *seccomp_free(struct seccomp_filter *filter);
 
-/** seccomp_load_filter() - install a filter on the calling thread; NULL is none */
-int seccomp_load_filter(const struct seccomp_filter *filter, struct fault *fault);
+/** seccomp_notifies() - some calls are answered by an agent */
+bool seccomp_notifies(const struct seccomp_filter *filter);
+
+/**
+ * seccomp_load_filter() - install a filter on the calling thread; NULL is none
+ * @ret_listener: what the agent reads calls from, owned by the caller; -1 without
+ */
+int seccomp_load_filter(const struct seccomp_filter *filter, int *ret_listener,
+			struct fault *fault);
 
 /** seccomp_names() - call @each for every word of a kind: 'a'ction, 'o'perator, a'r'ch, 'f'lag */
 void seccomp_names(char kind, void (*each)(const char *word, void *context), void *context);
