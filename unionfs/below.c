@@ -25,6 +25,7 @@
 #include "unionfs/union.h"
 #include "unionfs/way.h"
 #include "unionfs/where.h"
+#include "unionfs/xattr.h"
 
 static int is_metacopy(struct unionfs *u, int dir_fd, const char *name)
 {
@@ -37,6 +38,7 @@ static int is_metacopy(struct unionfs *u, int dir_fd, const char *name)
 int data_is_metacopy(struct unionfs *u, struct inode *inode)
 {
 	cleanup_where struct where w = WHERE_INIT;
+	char attr[OVERLAY_ATTR_SIZE];
 	int r;
 
 	if (inode_has(inode, INODE_DATA_HERE))
@@ -45,8 +47,11 @@ int data_is_metacopy(struct unionfs *u, struct inode *inode)
 		return 1;
 
 	r = where_find(u, inode, &w);
-	if (r >= 0)
-		r = is_metacopy(u, w.dir_fd, w.name);
+	if (r >= 0) {
+		overlay_xattr_name(u->ns, OVERLAY_METACOPY, attr);
+		r = xattr_may_have(u, inode, &w, attr) ?
+			    is_metacopy(u, w.dir_fd, w.name) : 0;
+	}
 	if (r >= 0)
 		inode->flags |= r ? INODE_METACOPY : INODE_DATA_HERE;
 	return r;

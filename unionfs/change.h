@@ -61,7 +61,8 @@ int change_rename(struct unionfs *u, const struct call *call, struct inode *dir,
  */
 int change_keep(struct unionfs *u, struct inode *inode, const struct name *name,
 		bool *ret_kept) REQUIRES(inode->lock);
-void change_unkeep(struct inode *inode, bool kept) REQUIRES(inode->lock);
+void change_unkeep(struct unionfs *u, struct inode *inode, bool kept)
+	REQUIRES(inode->lock);
 
 /** change_drop_index() - a name went: if it was the last, the index lets go too */
 void change_drop_index(struct unionfs *u, struct inode *inode)

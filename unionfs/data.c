@@ -102,8 +102,11 @@ void data_retire(struct data *d, struct inode *inode)
 void data_release(struct data *d, struct inode *inode)
 {
 	lock_scope(&d->lock);
-	if (inode->backing)
-		destroy_locked(d, inode->backing);
+	if (!inode->backing)
+		return;
+	if (inode->fd == inode->backing->fd)
+		inode->fd = -1;		/* it was lent */
+	destroy_locked(d, inode->backing);
 }
 
 void data_keep(struct data *d, struct inode *inode)
@@ -111,6 +114,24 @@ void data_keep(struct data *d, struct inode *inode)
 	lock_scope(&d->lock);
 	if (inode->backing)
 		inode->backing->is_kept = true;
+}
+
+int data_lend(struct data *d, struct inode *inode)
+{
+	lock_scope(&d->lock);
+	if (!inode->backing || !inode->backing->is_writable)
+		return -1;
+	inode->backing->is_kept = true;
+	return inode->backing->fd;
+}
+
+bool data_unlend(struct data *d, struct inode *inode)
+{
+	lock_scope(&d->lock);
+	if (!inode->backing || inode->backing->fd != inode->fd)
+		return false;
+	inode->backing->is_kept = false;
+	return true;
 }
 
 int data_install(struct data *d, struct inode *inode, int take_fd,

@@ -53,6 +53,18 @@ void data_release(struct data *d, struct inode *inode);
 void data_keep(struct data *d, struct inode *inode);
 
 /**
+ * data_lend() - the backing's descriptor to be inode.fd as well, for a file that
+ *	loses its last name; -1 without a backing that can be written
+ *
+ * Such a one is never retired, for it is the upper's and whole. It is closed once,
+ * with the inode.
+ */
+int data_lend(struct data *d, struct inode *inode) REQUIRES(inode->lock);
+
+/** data_unlend() - inode.fd is not the backing's any more; false if it was not */
+bool data_unlend(struct data *d, struct inode *inode) REQUIRES(inode->lock);
+
+/**
  * data_install() - make @take_fd the backing; it is closed on failure
  * @ret:	pinned; may be NULL
  */

@@ -40,6 +40,8 @@ enum inode_flag {
 	INODE_LOST_TIME = 1 << 7,  /* the time of a lost write is yet to come */
 	INODE_INDEXED = 1 << 5,	   /* the copy is in the index, and says its nlink */
 	INODE_PARKED = 1 << 8,	   /* without a name, it stands in the work directory */
+	INODE_NO_XATTRS = 1 << 9,  /* certainly none that clients could see */
+	INODE_NO_CAPS = 1 << 10,   /* certainly no security.capability */
 };
 
 struct inode_key {

@@ -62,8 +62,7 @@ static bool probe_handles(int fd)
 #define XFS_SUPER_MAGIC 0x58465342
 #endif
 
-/* FUSE, for one, has a handle like XFS's with a node id in place of the number. */
-static bool probe_ino_handles(int fd)
+static bool is_known_filesystem(int fd)
 {
 	struct statfs st;
 
@@ -71,6 +70,17 @@ static bool probe_ino_handles(int fd)
 		return false;
 	return st.f_type == EXT4_SUPER_MAGIC || st.f_type == XFS_SUPER_MAGIC ||
 	       st.f_type == BTRFS_SUPER_MAGIC || st.f_type == TMPFS_MAGIC;
+}
+
+/*
+ * A security module answers for labels that are stored nowhere and so not listed; and
+ * some filesystems, of the FUSE family for example, list what they like.
+ */
+static bool probe_lists_xattrs(int fd)
+{
+	return is_known_filesystem(fd) &&
+	       fgetxattr(fd, "security.selinux", NULL, 0) < 0 &&
+	       fgetxattr(fd, "security.SMACK64", NULL, 0) < 0;
 }
 
 static bool probe_xattr(int fd, const char *attr)
@@ -99,10 +109,12 @@ static int probe(int fd, struct layer_traits *traits)
 	traits->dev = st.st_dev;
 	probe_uuid(fd, traits->uuid);
 	traits->has_handles = probe_handles(fd);
-	traits->has_ino_handles = traits->has_handles && probe_ino_handles(fd);
+	/* FUSE, for one, has a handle like XFS's with a node id for the number. */
+	traits->has_ino_handles = traits->has_handles && is_known_filesystem(fd);
 	traits->has_xattrs = probe_xattr(fd, "trusted.overlay.opaque") ||
 			     probe_xattr(fd, "user.overlay.opaque");
 	traits->has_acls = probe_xattr(fd, "system.posix_acl_access");
+	traits->lists_xattrs = probe_lists_xattrs(fd);
 	traits->has_d_type = probe_d_type(fd);
 	return 0;
 }

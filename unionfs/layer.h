@@ -23,6 +23,7 @@ struct layer_traits {
 	bool has_ino_handles;	/* and origin_ino() may be believed */
 	bool has_xattrs;	/* the overlay xattrs' namespace can be read (upper: written) */
 	bool has_acls;		/* POSIX ACLs are supported */
+	bool lists_xattrs;	/* listxattr(2) names all that getxattr(2) would find */
 	bool has_d_type;	/* getdents(2) fills d_type */
 	bool has_tmpfile;	/* O_TMPFILE works (upper only) */
 	bool has_rename_whiteout; /* upper only: renameat2 flags work */

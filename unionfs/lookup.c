@@ -393,6 +393,41 @@ int lookup_child(struct unionfs *u, struct inode *dir, const char *name,
 	return r < 0 ? r : lookup_found(u, dir, name, found, ret);
 }
 
+/*
+ * The inode that has the name already, if what it was told when it got it still
+ * answers: nobody but us changes upper names, and lower ones do not change. Other
+ * names of a lower file may be in the index, which only a look at it tells.
+ */
+static struct inode *find_named(struct unionfs *u, struct inode *dir,
+				const char *name, struct found *f)
+{
+	struct inode_table *t = &u->inodes;
+	struct inode *inode;
+	const struct name *n;
+
+	rwlock_read_scope(&t->lock);
+	n = name_find(t, dir->slot, name);
+	inode = n ? inode_at(t, n->inode) : NULL;
+	if (!inode || n->layer != f->layer || inode->type != f->type)
+		return NULL;
+	if (n->layer != LAYER_TOP && !inode_is_dir(inode) && u->work &&
+	    workdir_index_fd(u->work) >= 0)
+		return NULL;
+	inode->nlookup++;
+	return inode;
+}
+
+int lookup_named(struct unionfs *u, struct inode *dir, const char *name,
+		 struct found *found, struct inode **ret)
+{
+	int r = dir_find(u, dir, name, found);
+
+	if (r == 0 && !found->is_visible)
+		r = -ENOENT;
+	*ret = r == 0 && !found->has_stx ? find_named(u, dir, name, found) : NULL;
+	return r < 0 || *ret ? r : lookup_found(u, dir, name, found, ret);
+}
+
 int lookup_new(struct unionfs *u, struct inode *dir, const char *name,
 	       const struct statx *stx, struct inode **ret)
 {
@@ -410,7 +445,8 @@ int lookup_new(struct unionfs *u, struct inode *dir, const char *name,
 	r = inode_born(u, dir, name, &b, ret);
 	if (r < 0)
 		return r;
-	(*ret)->flags |= INODE_DATA_HERE;
+	/* Whatever else a new object may inherit. */
+	(*ret)->flags |= INODE_DATA_HERE | INODE_NO_CAPS;
 	if (b.type == DT_DIR) {
 		/* Nothing is in it: its table is complete from the start. */
 		struct merge *m = merge_new();
@@ -438,7 +474,7 @@ int lookup_nameless(struct unionfs *u, const struct statx *stx, int take_fd,
 		close(take_fd);
 		return r;
 	}
-	(*ret)->flags |= INODE_DATA_HERE;
+	(*ret)->flags |= INODE_DATA_HERE | INODE_NO_CAPS;
 	(*ret)->fd = take_fd;
 	return 0;
 }

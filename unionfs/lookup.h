@@ -44,6 +44,15 @@ void found_entry(struct merge_entry *entry, struct found *ret);
 int lookup_found(struct unionfs *u, struct inode *dir, const char *name,
 		 struct found *found, struct inode **ret) REQUIRES(dir->lock);
 
+/**
+ * lookup_named() - lookup_child() for who need not see the attributes
+ *
+ * @found has them only for a lower object that is no directory, where there is an
+ * index of hard links.
+ */
+int lookup_named(struct unionfs *u, struct inode *dir, const char *name,
+		 struct found *found, struct inode **ret) REQUIRES(dir->lock);
+
 /** lookup_child() - dir_find() and lookup_found(); -ENOENT if it is not visible */
 int lookup_child(struct unionfs *u, struct inode *dir, const char *name,
 		 struct found *found, struct inode **ret) REQUIRES(dir->lock);

@@ -53,6 +53,13 @@ static int thread_umask(mode_t mask)
 	return 0;
 }
 
+int object_allow_mode(mode_t mode)
+{
+	int r = object_thread_init();
+
+	return r < 0 || !(mode & umask_now) ? r : thread_umask(0);
+}
+
 /* An object being made: where it is now, and its descriptor if it is a file. */
 struct making {
 	struct workdir *work;
@@ -246,28 +253,24 @@ static void unmake(struct making *m)
 /* Complete, under @m's directory and name, with nothing left if it fails. */
 static int make(struct making *m, const char *final_name)
 {
-	bool is_changed;
 	int r;
 
 	r = make_node(m);
 	if (r < 0)
 		return r;
 
-	if (keeps_owner_in_attr(m)) {
-		r = store_owner(m);
-		if (r == 0)
-			r = look(m);
-	} else {
-		r = look(m);
-		if (r == 0)
-			r = set_owner(m);
-	}
-	is_changed = r > 0 || m->spec->opaque || aufs_is_name(final_name);
-	if (r >= 0 && m->spec->opaque)
+	if (m->spec->opaque)
 		r = set_opaque(m);
 	if (r >= 0 && aufs_is_name(final_name))
 		r = set_literal(m);
-	if (r >= 0 && is_changed)
+	if (r >= 0 && keeps_owner_in_attr(m))
+		r = store_owner(m);
+	if (r >= 0)
+		r = look(m);
+	/* Mostly it is the caller's from the start: then that look was the last. */
+	if (r >= 0 && !keeps_owner_in_attr(m))
+		r = set_owner(m);
+	if (r > 0)
 		r = look(m);
 	if (r < 0)
 		unmake(m);

@@ -37,6 +37,13 @@ struct object_spec {
 int object_thread_init(void);
 
 /**
+ * object_allow_mode() - see to it that the thread's umask takes none of these bits
+ *
+ * Return: 0 or -errno.
+ */
+int object_allow_mode(mode_t mode);
+
+/**
  * object_create() - make an object at @name in an upper directory
  * @ret_fd:	regular file: descriptor open as @spec says; may be NULL
  * @ret_stx:	the new object's attributes; may be NULL

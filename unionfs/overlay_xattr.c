@@ -76,18 +76,26 @@ static int proc_path(char path[PROC_PATH_SIZE], int dir_fd, const char *name)
 	return n < PROC_PATH_SIZE ? 0 : -ENAMETOOLONG;
 }
 
+/* For the object itself there are the calls for open files; -EBADF: it is O_PATH. */
+static int at_flags(const char *name)
+{
+	return AT_SYMLINK_NOFOLLOW | (*name ? 0 : AT_EMPTY_PATH);
+}
+
 ssize_t xattr_get_at(int dir_fd, const char *name, const char *attr, void *value,
 		     size_t size)
 {
 	char path[PROC_PATH_SIZE];
 	int r;
 
-	if (*name && has_xattrat()) {
+	if (has_xattrat()) {
 		struct args args = { (uintptr_t)value, size, 0 };
+		ssize_t n = neg_errno64(syscall(SYS_getxattrat, dir_fd, name,
+						at_flags(name), attr, &args,
+						sizeof(args)));
 
-		return neg_errno64(syscall(SYS_getxattrat, dir_fd, name,
-					   AT_SYMLINK_NOFOLLOW, attr, &args,
-					   sizeof(args)));
+		if (*name || n != -EBADF)
+			return n;
 	}
 
 	r = proc_path(path, dir_fd, name);
@@ -102,12 +110,13 @@ int xattr_set_at(int dir_fd, const char *name, const char *attr,
 	char path[PROC_PATH_SIZE];
 	int r;
 
-	if (*name && has_xattrat()) {
+	if (has_xattrat()) {
 		struct args args = { (uintptr_t)value, size, flags };
 
-		return neg_errno(syscall(SYS_setxattrat, dir_fd, name,
-					 AT_SYMLINK_NOFOLLOW, attr, &args,
-					 sizeof(args)));
+		r = neg_errno(syscall(SYS_setxattrat, dir_fd, name,
+				      at_flags(name), attr, &args, sizeof(args)));
+		if (*name || r != -EBADF)
+			return r;
 	}
 
 	r = proc_path(path, dir_fd, name);
@@ -122,9 +131,13 @@ ssize_t xattr_list_at(int dir_fd, const char *name, char *list, size_t size)
 	char path[PROC_PATH_SIZE];
 	int r;
 
-	if (*name && has_xattrat())
-		return neg_errno64(syscall(SYS_listxattrat, dir_fd, name,
-					   AT_SYMLINK_NOFOLLOW, list, size));
+	if (has_xattrat()) {
+		ssize_t n = neg_errno64(syscall(SYS_listxattrat, dir_fd, name,
+						at_flags(name), list, size));
+
+		if (*name || n != -EBADF)
+			return n;
+	}
 
 	r = proc_path(path, dir_fd, name);
 	if (r < 0)
@@ -137,9 +150,12 @@ int xattr_remove_at(int dir_fd, const char *name, const char *attr)
 	char path[PROC_PATH_SIZE];
 	int r;
 
-	if (*name && has_xattrat())
-		return neg_errno(syscall(SYS_removexattrat, dir_fd, name,
-					 AT_SYMLINK_NOFOLLOW, attr));
+	if (has_xattrat()) {
+		r = neg_errno(syscall(SYS_removexattrat, dir_fd, name,
+				      at_flags(name), attr));
+		if (*name || r != -EBADF)
+			return r;
+	}
 
 	r = proc_path(path, dir_fd, name);
 	if (r < 0)
@@ -148,8 +164,8 @@ int xattr_remove_at(int dir_fd, const char *name, const char *attr)
 }
 
 /* @which is one of ours, so the name always fits. */
-static void own_name(char attr[OVERLAY_ATTR_SIZE], enum overlay_ns ns,
-		     const char *which)
+void overlay_xattr_name(enum overlay_ns ns, const char *which,
+			char attr[OVERLAY_ATTR_SIZE])
 {
 	snprintf(attr, OVERLAY_ATTR_SIZE, "%s%s", prefixes[ns], which);
 }
@@ -160,7 +176,7 @@ ssize_t overlay_xattr_get(enum overlay_ns ns, int dir_fd, const char *name,
 	char attr[OVERLAY_ATTR_SIZE];
 	ssize_t r;
 
-	own_name(attr, ns, which);
+	overlay_xattr_name(ns, which, attr);
 	r = xattr_get_at(dir_fd, name, attr, value, size);
 	return r == -EOPNOTSUPP ? -ENODATA : r;
 }
@@ -184,7 +200,7 @@ int overlay_xattr_set(enum overlay_ns ns, int dir_fd, const char *name,
 {
 	char attr[OVERLAY_ATTR_SIZE];
 
-	own_name(attr, ns, which);
+	overlay_xattr_name(ns, which, attr);
 	return set_own(dir_fd, name, attr, value, size, 0);
 }
 
@@ -194,7 +210,7 @@ int overlay_xattr_add(enum overlay_ns ns, int dir_fd, const char *name,
 	char attr[OVERLAY_ATTR_SIZE];
 	int r;
 
-	own_name(attr, ns, which);
+	overlay_xattr_name(ns, which, attr);
 	r = set_own(dir_fd, name, attr, value, size, XATTR_CREATE);
 	return r == -EEXIST ? 0 : r;
 }
@@ -206,7 +222,7 @@ int overlay_xattr_remove(enum overlay_ns ns, int dir_fd, const char *name,
 	mode_t mode;
 	int r;
 
-	own_name(attr, ns, which);
+	overlay_xattr_name(ns, which, attr);
 	r = xattr_remove_at(dir_fd, name, attr);
 	if (r == -EACCES && force_begin(dir_fd, name, &mode) == 0) {
 		r = xattr_remove_at(dir_fd, name, attr);
@@ -226,6 +242,13 @@ static const char *after_prefix(enum overlay_ns ns, const char *attr)
 static bool is_escaped(const char *rest)
 {
 	return strncmp(rest, ESCAPE, strlen(ESCAPE)) == 0;
+}
+
+bool overlay_xattr_is(enum overlay_ns ns, const char *attr, const char *which)
+{
+	const char *rest = after_prefix(ns, attr);
+
+	return rest && strcmp(rest, which) == 0;
 }
 
 bool overlay_xattr_is_private(enum overlay_ns ns, const char *attr)

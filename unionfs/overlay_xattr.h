@@ -70,10 +70,17 @@ int overlay_xattr_add(enum overlay_ns ns, int dir_fd, const char *name,
 int overlay_xattr_remove(enum overlay_ns ns, int dir_fd, const char *name,
 			 const char *which);
 
+#define OVERLAY_ATTR_SIZE 256	/* XATTR_NAME_MAX and the NUL */
+
+/** overlay_xattr_name() - one of the overlay's own marks, as it stands on disk */
+void overlay_xattr_name(enum overlay_ns ns, const char *which,
+			char attr[OVERLAY_ATTR_SIZE]);
+
+/** overlay_xattr_is() - is @attr, as on disk, this mark of the overlay's own */
+bool overlay_xattr_is(enum overlay_ns ns, const char *attr, const char *which);
+
 /** overlay_xattr_is_private() - must @attr, as it stands on disk, be hidden from clients */
 bool overlay_xattr_is_private(enum overlay_ns ns, const char *attr);
-
-#define OVERLAY_ATTR_SIZE 256	/* XATTR_NAME_MAX and the NUL */
 
 /**
  * overlay_xattr_to_disk() - the stored name of an attribute a client names

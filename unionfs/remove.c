@@ -60,6 +60,11 @@ int change_keep(struct unionfs *u, struct inode *inode, const struct name *name,
 	if (inode->layer != LAYER_TOP || inode->fd >= 0 ||
 	    has_other_upper_name(inode, name))
 		return 0;
+	/* A file that is open for writing already needs no other descriptor. */
+	inode->fd = data_lend(&u->data, inode);
+	*ret_kept = inode->fd >= 0;
+	if (*ret_kept)
+		return 0;
 	r = keep_data(u, inode);
 	if (r >= 0)
 		r = where_find(u, inode, &w);
@@ -74,11 +79,12 @@ int change_keep(struct unionfs *u, struct inode *inode, const struct name *name,
 	return 0;
 }
 
-void change_unkeep(struct inode *inode, bool kept)
+void change_unkeep(struct unionfs *u, struct inode *inode, bool kept)
 {
 	if (!kept)
 		return;
-	close(inode->fd);
+	if (!data_unlend(&u->data, inode))
+		close(inode->fd);
 	inode->fd = -1;
 }
 
@@ -153,7 +159,7 @@ static int remove_name(struct removal *m) REQUIRES(m->dir->lock, m->inode->lock)
 	if (r >= 0)
 		r = remove_object(m);
 	if (r < 0) {
-		change_unkeep(m->inode, kept);
+		change_unkeep(m->u, m->inode, kept);
 		return r;
 	}
 	rwlock_take_write(&t->lock);
@@ -189,7 +195,7 @@ static int unlink_once(struct removal *m, const struct call *call)
 	int r;
 
 	lock_take(&m->dir->lock);
-	r = lookup_child(m->u, m->dir, m->name, &m->f, &m->inode);
+	r = lookup_named(m->u, m->dir, m->name, &m->f, &m->inode);
 	if (r >= 0 && inode_is_dir(m->inode))
 		r = -EISDIR;
 	rises = r >= 0 && must_rise(m);
@@ -252,7 +258,7 @@ int change_rmdir(struct unionfs *u, struct inode *dir, const char *name)
 	if (r < 0)
 		return r;
 	lock_take(&m.dir->lock);
-	r = lookup_child(u, m.dir, name, &m.f, &m.inode);
+	r = lookup_named(u, m.dir, name, &m.f, &m.inode);
 	if (r >= 0 && !inode_is_dir(m.inode))
 		r = -ENOTDIR;
 	if (r >= 0) {

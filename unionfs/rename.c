@@ -62,7 +62,7 @@ static int side_find(struct rename *r, struct side *s) REQUIRES(s->dir->lock)
 
 	if (s->dir->dir->is_removed)
 		return -ENOENT;
-	e = lookup_child(r->u, s->dir, s->name, &s->f, &s->inode);
+	e = lookup_named(r->u, s->dir, s->name, &s->f, &s->inode);
 	if (e == -ENOENT && !s->f.is_visible)
 		return 0;
 	return e;
@@ -253,13 +253,10 @@ static int prepare(struct rename *r, struct side *s, const struct side *other)
 		else if (e >= 0 && dir_has_lower(other->dir->dir))
 			e = opaque_set(r->u->ns, s->ref.d->fd, s->name);
 	} else if (s->inode->type == DT_REG) {
-		/* A name will not do where others share the redirect. */
 		e = data_is_metacopy(r->u, s->inode);
 		if (e > 0)
 			e = change_redirect(r->u, s->dir, s->ref.d->fd, s->name,
-					    s->inode,
-					    s->dir == other->dir &&
-						    s->f.stx.stx_nlink < 2);
+					    s->inode, s->dir == other->dir);
 	}
 	return e < 0 ? e : 0;
 }
@@ -418,7 +415,7 @@ static int rename_locked(struct rename *r)
 		e = commit(r);
 	if (e < 0) {
 		if (r->to.inode)
-			change_unkeep(r->to.inode, r->kept);
+			change_unkeep(r->u, r->to.inode, r->kept);
 		return e;
 	}
 	show_results(r);

@@ -3,6 +3,7 @@
 
 #include "unionfs/xattr.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <limits.h>
 #include <linux/capability.h>
@@ -17,7 +18,70 @@
 #include "unionfs/up.h"
 #include "unionfs/where.h"
 
-#define LIST_MAX 65536		/* XATTR_LIST_MAX */
+#define LIST_MAX   65536	/* XATTR_LIST_MAX */
+#define LIST_SMALL 1024
+
+#define ATTR_CAPABILITY "security.capability"
+
+static bool is_capability(const char *name)
+{
+	return strcmp(name, ATTR_CAPABILITY) == 0;
+}
+
+bool xattr_may_have(struct unionfs *u, struct inode *inode, const struct where *w,
+		    const char *attr)
+{
+	const struct layer *layer = u->layers[inode->layer];
+	bool is_listed = false, is_metacopy = false;
+	unsigned flags = INODE_NO_CAPS | INODE_NO_XATTRS;
+	char list[LIST_SMALL];
+	ssize_t length;
+
+	if (!layer_traits(layer)->lists_xattrs)
+		return true;
+	length = xattr_list_at(w->dir_fd, w->name, list, sizeof(list));
+	if (length < 0)
+		return true;
+	for (const char *a = list; a < list + length; a += strlen(a) + 1) {
+		char unescaped[OVERLAY_ATTR_SIZE];
+		const char *client = layer_xattr_to_client(layer, u->ns, a, unescaped);
+
+		is_listed |= strcmp(a, attr) == 0;
+		is_metacopy |= overlay_xattr_is(u->ns, a, OVERLAY_METACOPY);
+		if (client)
+			flags &= ~INODE_NO_XATTRS;
+		if (client && is_capability(client))
+			flags &= ~INODE_NO_CAPS;
+	}
+	if (inode->type == DT_REG && !is_metacopy &&
+	    !inode_has(inode, INODE_METACOPY))
+		flags |= INODE_DATA_HERE;
+	inode->flags |= flags;
+	return is_listed;
+}
+
+/* Programs that write, execute or list ask for these of every file; few have them. */
+static bool is_asked_often(const struct layer *layer, const char *name)
+{
+	const struct layer_traits *traits = layer_traits(layer);
+
+	if (!traits->lists_xattrs)
+		return false;
+	return strncmp(name, "security.", 9) == 0 ||
+	       (traits->has_acls && strncmp(name, "system.posix_acl_", 17) == 0);
+}
+
+/* Known without a look, or by one look that answers for all the others as well. */
+static bool is_absent(struct unionfs *u, struct inode *inode, const struct where *w,
+		      const char *name, const char *disk) REQUIRES(inode->lock)
+{
+	if (inode_has(inode, INODE_NO_CAPS) && is_capability(name))
+		return true;
+	if (!is_asked_often(u->layers[inode->layer], name))
+		return false;
+	return inode_has(inode, INODE_NO_XATTRS) ||
+	       (w && !xattr_may_have(u, inode, w, disk));
+}
 
 ssize_t xattr_get(struct unionfs *u, struct inode *inode, const char *name,
 		  void *value, size_t size)
@@ -28,8 +92,12 @@ ssize_t xattr_get(struct unionfs *u, struct inode *inode, const char *name,
 
 	lock_scope(&inode->lock);
 	r = layer_xattr_to_disk(u->layers[inode->layer], u->ns, name, disk);
+	if (r >= 0 && is_absent(u, inode, NULL, name, disk))
+		return -ENODATA;
 	if (r >= 0)
 		r = where_find(u, inode, &w);
+	if (r >= 0 && is_absent(u, inode, &w, name, disk))
+		return -ENODATA;
 	return r < 0 ? r : xattr_get_at(w.dir_fd, w.name, disk, value, size);
 }
 
@@ -107,6 +175,9 @@ int xattr_set(struct unionfs *u, const struct call *call, struct inode *inode,
 		r = where_find(u, inode, &w);
 	if (r < 0)
 		return r;
+	if (value)
+		inode->flags &= ~(INODE_NO_XATTRS |
+				  (is_capability(name) ? INODE_NO_CAPS : 0));
 	return value ? xattr_set_at(w.dir_fd, w.name, disk, value, size, flags)
 		     : xattr_remove_at(w.dir_fd, w.name, disk);
 }

@@ -9,6 +9,17 @@
 
 struct call;
 struct unionfs;
+struct where;
+
+/**
+ * xattr_may_have() - does an object have an attribute, as far as one listing tells
+ * @attr:	its name on disk
+ *
+ * Learns what else the list says: that there is nothing for clients to see, no
+ * capability, no mark of a metacopy. Return: false if it is certainly not there.
+ */
+bool xattr_may_have(struct unionfs *u, struct inode *inode, const struct where *w,
+		    const char *attr) REQUIRES(inode->lock);
 
 /** xattr_get() - the length, also if @size is 0; -ENODATA, -ERANGE, -errno */
 ssize_t xattr_get(struct unionfs *u, struct inode *inode, const char *name,
