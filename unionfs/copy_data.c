@@ -144,6 +144,34 @@ static int copy_extents(struct copy *c, off_t end)
 	return 0;
 }
 
+int copy_clone(int from_fd, int to_fd)
+{
+	return neg_errno(ioctl(to_fd, FICLONE, from_fd));
+}
+
+int copy_small(int from_fd, int to_fd, size_t size_bytes,
+	       const struct copy_cancel *cancel)
+{
+	cleanup_free char *buffer = malloc(size_bytes);
+	struct copy c = { .cancel = cancel };
+	size_t done = 0;
+
+	if (!buffer)
+		return -ENOMEM;
+	if (is_cancelled(&c))
+		return -EINTR;
+	while (done < size_bytes) {
+		ssize_t n = pread(from_fd, buffer + done, size_bytes - done, done);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n < 0 ? -errno : -EIO;	/* shorter than it was */
+		done += n;
+	}
+	return write_all(to_fd, buffer, size_bytes, 0);
+}
+
 int copy_data(int from_fd, int to_fd, uint64_t size_bytes,
 	      const struct copy_cancel *cancel)
 {
@@ -154,7 +182,7 @@ int copy_data(int from_fd, int to_fd, uint64_t size_bytes,
 		return -EINTR;
 	if (size_bytes == 0)
 		return 0;
-	if (ioctl(to_fd, FICLONE, from_fd) == 0)
+	if (copy_clone(from_fd, to_fd) == 0)
 		return 0;
 
 	/* The size first: what is not written after this is a hole. */

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /* Asked between chunks; true abandons with -EINTR. ask NULL: never. */
@@ -27,3 +28,13 @@ struct copy_cancel {
  */
 int copy_data(int from_fd, int to_fd, uint64_t size_bytes,
 	      const struct copy_cancel *cancel);
+
+/** copy_clone() - let a file share all blocks of another; 0 or -errno */
+int copy_clone(int from_fd, int to_fd);
+
+#define COPY_SMALL_BYTES 65536
+
+/** copy_small() - copy_data() of at most COPY_SMALL_BYTES that are not sparse: two
+ *	calls are quicker than finding holes, and no quicker way is tried */
+int copy_small(int from_fd, int to_fd, size_t size_bytes,
+	       const struct copy_cancel *cancel);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * How it works. The copy is made in the work directory with a private mode, gets
+ * How it works. The copy is made in the work directory, which nobody else enters, gets
  * its data, owner, attributes, mode and times in that order (each of them undoes
  * or forbids some later-listed one if done after it), is synced, and is then only
- * renamed. Whatever fails before that removes it.
+ * renamed. Whatever fails before that removes it. Owner and mode that a new file has
+ * by itself are not set; a look at the copy, which is needed anyway, tells.
  */
 #include "config.h"
 #include "unionfs/copy_up.h"
@@ -21,6 +22,7 @@
 #include "unionfs/copy_xattrs.h"
 #include "unionfs/force.h"
 #include "unionfs/metacopy.h"
+#include "unionfs/object.h"
 #include "unionfs/override.h"
 #include "unionfs/redirect.h"
 
@@ -30,6 +32,8 @@ struct job {
 	int work_fd;		/* lent */
 	const char *name;	/* of the copy in the work directory */
 	int fd;			/* owned; of the copy if it is a file, else -1 */
+	mode_t mode;		/* that it was made with */
+	bool is_careful;	/* leave nothing to what it should be like already */
 };
 
 static enum overlay_ns job_ns(const struct job *j)
@@ -101,48 +105,85 @@ static int make_symlink(struct job *j)
 	return neg_errno(symlinkat(target, j->work_fd, j->name));
 }
 
-/* With a mode that lets its owner set everything else, whatever the umask. */
+/*
+ * The mode to begin with: the final one, which then need not be set, if it lets the
+ * owner set everything else. Nobody else gets into the work directory meanwhile.
+ */
+static mode_t first_mode(const struct job *j, mode_t owner)
+{
+	mode_t mode = j->from.stx_mode & 0777;
+
+	return keeps_owner_in_attr(j) || (mode & owner) != owner ? owner : mode;
+}
+
 static int make_node(struct job *j)
 {
 	mode_t type = j->from.stx_mode & S_IFMT;
+	int r;
 
 	if (keeps_owner_in_attr(j))
 		type = override_disk_type(type);
+	j->mode = first_mode(j, type == S_IFDIR ? 0700 : 0600);
+	r = object_allow_mode(j->mode);
+	if (r < 0)
+		return r;
 
 	switch (type) {
 	case S_IFREG:
 		j->fd = neg_errno(openat(j->work_fd, j->name,
 					 O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW |
-						 O_CLOEXEC, 0600));
-		return j->fd < 0 ? j->fd : neg_errno(fchmod(j->fd, 0600));
+						 O_CLOEXEC, j->mode));
+		return j->fd < 0 ? j->fd : 0;
 	case S_IFDIR:
-		if (mkdirat(j->work_fd, j->name, 0700) < 0)
-			return -errno;
-		return neg_errno(fchmodat(j->work_fd, j->name, 0700,
-					  AT_SYMLINK_NOFOLLOW));
+		return neg_errno(mkdirat(j->work_fd, j->name, j->mode));
 	case S_IFLNK:
 		return make_symlink(j);
 	default:
-		return neg_errno(mknodat(j->work_fd, j->name, type | 0600,
+		return neg_errno(mknodat(j->work_fd, j->name, type | j->mode,
 					 makedev(j->from.stx_rdev_major,
 						 j->from.stx_rdev_minor)));
 	}
 }
 
-static int copy_file_data(struct job *j)
+/* Blocks shared with the source: 1; 0 if the two filesystems do not do that. */
+static int share_data(struct job *j, int from_fd)
 {
-	const struct copy_cancel cancel = { j->c->is_cancelled, j->c->cancel_arg };
-	cleanup_fd int own_fd = -1;
-	int from_fd = j->c->data_fd;
+	dev_t dev = makedev(j->from.stx_dev_major, j->from.stx_dev_minor);
 	int r;
 
-	if (from_fd < 0)
-		from_fd = own_fd = copy_up_open_source(j->c->from_dir_fd,
-						       j->c->from_name);
-	if (from_fd < 0)
-		return from_fd;
-	r = check_is_file(from_fd);
-	return r < 0 ? r : copy_data(from_fd, j->fd, j->from.stx_size, &cancel);
+	if (!workdir_may_clone(j->c->work, dev))
+		return 0;
+	r = copy_clone(from_fd, j->fd);
+	if (r == -EOPNOTSUPP || r == -ENOTTY || r == -EXDEV)
+		workdir_cannot_clone(j->c->work, dev);
+	return r == 0;
+}
+
+static int copy_from(struct job *j, int from_fd)
+{
+	const struct copy_cancel cancel = { j->c->is_cancelled, j->c->cancel_arg };
+	uint64_t size = j->from.stx_size;
+
+	if (size == 0 || share_data(j, from_fd))
+		return 0;
+	/* Of a metacopy the source's attributes say nothing about its blocks. */
+	if (size <= COPY_SMALL_BYTES && j->from.stx_blocks * 512 >= size)
+		return copy_small(from_fd, j->fd, size, &cancel);
+	return copy_data(from_fd, j->fd, size, &cancel);
+}
+
+static int copy_file_data(struct job *j)
+{
+	cleanup_fd int own_fd = -1;
+	int r;
+
+	if (j->c->data_fd >= 0)
+		return copy_from(j, j->c->data_fd);
+	own_fd = copy_up_open_source(j->c->from_dir_fd, j->c->from_name);
+	if (own_fd < 0)
+		return own_fd;
+	r = check_is_file(own_fd);
+	return r < 0 ? r : copy_from(j, own_fd);
 }
 
 static int set_data(struct job *j)
@@ -167,6 +208,9 @@ static int set_owner(struct job *j)
 
 	if (keeps_owner_in_attr(j))
 		return 0;	/* with the mode */
+	if (!j->is_careful && workdir_gives_owner(j->c->work, j->from.stx_uid,
+						  j->from.stx_gid))
+		return 0;
 	r = neg_errno(fchownat(j->work_fd, j->name, j->from.stx_uid, j->from.stx_gid,
 			       AT_SYMLINK_NOFOLLOW));
 
@@ -199,6 +243,8 @@ static int set_mode(struct job *j)
 		if (r < 0)
 			return r;
 		mode = OVERRIDE_DISK_MODE;
+	} else if (!j->is_careful && mode == j->mode) {
+		return 0;
 	}
 	if (j->fd >= 0)
 		return neg_errno(fchmod(j->fd, mode));
@@ -260,13 +306,11 @@ static int sync_data(struct job *j)
 	return neg_errno(fsync(j->fd));
 }
 
-static int fill(struct job *j)
+static int set_attributes(struct job *j)
 {
-	int r = set_data(j);
+	int r = set_owner(j);		/* drops capabilities, suid and sgid */
 
-	if (r == 0)
-		r = set_owner(j);	/* drops capabilities, suid and sgid */
-	if (r == 0)
+	if (r == 0 && !j->c->has_no_xattrs)
 		r = copy_xattrs(job_ns(j), j->c->from, j->c->from_dir_fd,
 				j->c->from_name, upper_of(j), j->work_fd, j->name);
 	if (r == 0)
@@ -275,6 +319,42 @@ static int fill(struct job *j)
 		r = set_mode(j);	/* may forbid us to write attributes */
 	if (r == 0)
 		r = set_times(j);
+	return r;
+}
+
+static int look(struct job *j, struct statx *ret_stx)
+{
+	const unsigned mask = STATX_BASIC_STATS | STATX_BTIME;
+
+	if (j->fd >= 0)
+		return layer_statx(upper_of(j), j->fd, "", mask, ret_stx);
+	return layer_statx(upper_of(j), j->work_fd, j->name, mask, ret_stx);
+}
+
+/* Did the filesystem make what we took for granted? */
+static bool has_attributes(const struct job *j, const struct statx *stx)
+{
+	if (stx->stx_mode != j->from.stx_mode)
+		return false;
+	return workdir_options(j->c->work)->squashes_owner ||
+	       (stx->stx_uid == j->from.stx_uid && stx->stx_gid == j->from.stx_gid);
+}
+
+static int fill(struct job *j, struct statx *ret_stx)
+{
+	int r = set_data(j);
+
+	if (r == 0)
+		r = set_attributes(j);
+	if (r == 0)
+		r = look(j, ret_stx);
+	/* A default ACL or the like had its say: once more, one by one. */
+	if (r == 0 && !has_attributes(j, ret_stx)) {
+		j->is_careful = true;
+		r = set_attributes(j);
+		if (r == 0)
+			r = look(j, ret_stx);
+	}
 	if (r == 0)
 		r = sync_data(j);
 	return r;
@@ -282,7 +362,6 @@ static int fill(struct job *j)
 
 int copy_up_stage(const struct copy_up *c, struct staged *ret_staged)
 {
-	const unsigned mask = STATX_BASIC_STATS | STATX_BTIME;
 	char name[TEMP_NAME_SIZE];
 	struct job j = {
 		.c = c,
@@ -291,27 +370,31 @@ int copy_up_stage(const struct copy_up *c, struct staged *ret_staged)
 		.fd = -1,
 	};
 	struct statx stx;
-	int r;
+	int r = 0;
 
-	r = layer_statx(c->from, c->from_dir_fd, c->from_name, STATX_BASIC_STATS, &j.from);
+	if (c->from_stx)
+		j.from = *c->from_stx;
+	else
+		r = layer_statx(c->from, c->from_dir_fd, c->from_name,
+				STATX_BASIC_STATS, &j.from);
 	if (r < 0)
 		return r;
 
 	workdir_temp_name(c->work, name);
 	r = make_node(&j);
 	if (r == 0)
-		r = fill(&j);
-	if (r == 0)
-		r = layer_statx(upper_of(&j), j.work_fd, name, mask, &stx);
-	if (j.fd >= 0)
-		close(j.fd);
+		r = fill(&j, &stx);
 	if (r < 0) {
+		if (j.fd >= 0)
+			close(j.fd);
 		workdir_remove(c->work, name);
 		return r;
 	}
 
 	memcpy(ret_staged->name, name, sizeof(name));
 	ret_staged->stx = stx;
+	ret_staged->is_open = j.fd >= 0;
+	ret_staged->fd = j.fd;
 	return 0;
 }
 
@@ -374,7 +457,7 @@ static int put_times_back(int dir_fd, const struct statx *before)
 }
 
 int copy_up_publish(struct workdir *work, struct staged *staged, int upper_dir_fd,
-		    const char *name)
+		    const char *name, bool is_impure)
 {
 	const enum overlay_ns ns = workdir_options(work)->ns;
 	struct statx parent;
@@ -384,7 +467,7 @@ int copy_up_publish(struct workdir *work, struct staged *staged, int upper_dir_f
 		return -errno;
 
 	/* The directory now holds something that has an origin elsewhere. */
-	if (layer_traits(workdir_upper(work))->has_xattrs) {
+	if (!is_impure && layer_traits(workdir_upper(work))->has_xattrs) {
 		r = overlay_xattr_add(ns, upper_dir_fd, "", OVERLAY_IMPURE, "y", 1);
 		if (r < 0)
 			return r;
@@ -402,8 +485,20 @@ int copy_up_publish(struct workdir *work, struct staged *staged, int upper_dir_f
 	return 0;
 }
 
+int copy_up_take_fd(struct staged *staged)
+{
+	int fd = staged->is_open ? staged->fd : -1;
+
+	staged->is_open = false;
+	return fd;
+}
+
 void copy_up_abandon(struct workdir *work, struct staged *staged)
 {
+	int fd = copy_up_take_fd(staged);
+
+	if (fd >= 0)
+		close(fd);
 	if (*staged->name)
 		workdir_remove(work, staged->name);
 	staged->name[0] = '\0';

@@ -28,8 +28,11 @@ struct copy_up {
 	const struct layer *from;	/* the layer the attributes come from */
 	int from_dir_fd;		/* lent */
 	const char *from_name;		/* "" : the object is @from_dir_fd itself */
+	const struct statx *from_stx;	/* what it is like, if that is known already */
+	bool has_no_xattrs;		/* it is known to have none that are copied */
 	int data_fd;			/* where the data comes from if that is another
-					   object (metacopy below); else -1 */
+					   object (metacopy below), or open already;
+					   certainly a regular file; else -1 */
 	enum copy_up_data data;
 	const char *redirect;		/* written with COPY_UP_METACOPY or a directory; NULL: none */
 	bool with_origin;
@@ -41,6 +44,8 @@ struct copy_up {
 struct staged {
 	char name[TEMP_NAME_SIZE];	/* in the work directory; "" when empty */
 	struct statx stx;		/* of the copy */
+	bool is_open;			/* of a regular file: */
+	int fd;				/* owned; open for reading and writing */
 };
 
 /**
@@ -60,16 +65,22 @@ int copy_up_open_source(int dir_fd, const char *name);
 
 /**
  * copy_up_publish() - show the copy at @name of an upper directory
+ * @is_impure:	the directory is known to have that mark; else it gets it
  *
  * Nothing may be at @name. The parent's times are put back as they were. With
  * a filesystem that is synced the copy's data is on disk before it is shown.
+ * A descriptor stays open until it is taken or copy_up_abandon() closes it.
  *
  * Return: 0; -errno, the copy is still staged.
  */
 int copy_up_publish(struct workdir *work, struct staged *staged, int upper_dir_fd,
-		    const char *name);
+		    const char *name, bool is_impure);
 
-/** copy_up_abandon() - remove the staged copy; accepts an empty one */
+/** copy_up_take_fd() - the descriptor of a copied file, owned by the caller; or -1 */
+int copy_up_take_fd(struct staged *staged);
+
+/** copy_up_abandon() - remove a copy that is still staged, close its descriptor;
+ *	accepts an empty one */
 void copy_up_abandon(struct workdir *work, struct staged *staged);
 
 /**

@@ -34,6 +34,8 @@ static int start(struct session *s, void *context, void **ret_userdata)
 
 	u->mounted = context;
 	u->session = s;
+	if (u->work)
+		workdir_take_over(u->work);
 	*ret_userdata = u;
 	return union_start(u, memory, session_generation(s) == 0);
 }

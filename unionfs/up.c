@@ -53,12 +53,26 @@ static void turn_upper(struct unionfs *u, struct inode *inode,
 	struct inode_key key;
 
 	inode->layer = LAYER_TOP;
-	inode->flags &= ~(INODE_METACOPY | INODE_DATA_HERE);
+	inode->flags &= ~(INODE_METACOPY | INODE_DATA_HERE | INODE_NO_XATTRS);
 	inode->flags |= is_whole ? INODE_DATA_HERE : INODE_METACOPY;
 	if (union_key(u, &staged->stx, &key) < 0)
 		return;
 	rwlock_write_scope(&u->inodes.lock);
 	inode_hash(&u->inodes, inode, key);
+}
+
+/*
+ * Every reader of the lower data is done before anybody may write, and the copy is
+ * open already; without memory for that it is opened again when needed.
+ */
+static void take_backing(struct unionfs *u, struct inode *inode,
+			 struct staged *staged) REQUIRES(inode->lock)
+{
+	int fd = copy_up_take_fd(staged);
+
+	data_retire(&u->data, inode);
+	if (fd >= 0)
+		(void)data_install(&u->data, inode, fd, true, NULL);
 }
 
 /* Under the parent's lock and the inode's: the copy takes the name. */
@@ -71,7 +85,8 @@ static int publish_locked(struct unionfs *u, struct inode *parent,
 	int r = fdcache_get(u, parent, LAYER_TOP, &ref.d);
 
 	if (r >= 0)
-		r = copy_up_publish(u->work, staged, ref.d->fd, name->text);
+		r = copy_up_publish(u->work, staged, ref.d->fd, name->text,
+				    parent->dir->is_impure);
 	if (r < 0)
 		return r;
 
@@ -80,7 +95,7 @@ static int publish_locked(struct unionfs *u, struct inode *parent,
 		dir_save(&u->inodes, parent);
 	}
 	if (!inode_is_dir(inode) && is_whole)
-		data_retire(&u->data, inode);
+		take_backing(u, inode, staged);
 	up_entry(u, parent, name->text);
 	rwlock_take_write(&u->inodes.lock);
 	name->layer = LAYER_TOP;
@@ -113,6 +128,8 @@ struct ascent {
 	struct where from;
 	struct staged staged;
 	int data_fd;
+	struct backing *backing; /* pinned; where the data is read from */
+	struct statx stx;
 	struct origin origin;	/* with several names: to enter the copy in the index */
 	unsigned lower_nlink;
 	struct inode *dir;	/* with .text: the name to come up by, if it can */
@@ -139,7 +156,7 @@ static struct name *name_wanted(const struct ascent *a)
 static int begin(struct ascent *a, enum up_need need)
 {
 	struct inode *inode = a->inode;
-	struct statx stx;
+	struct statx *stx = &a->stx;
 	int r;
 
 	lock_scope(&inode->lock);
@@ -147,7 +164,7 @@ static int begin(struct ascent *a, enum up_need need)
 		return 1;		/* another was quicker */
 	r = where_find(a->u, inode, &a->from);
 	if (r >= 0)
-		r = stat_in(a->u, inode->layer, a->from.dir_fd, a->from.name, &stx);
+		r = stat_in(a->u, inode->layer, a->from.dir_fd, a->from.name, stx);
 	if (r < 0)
 		return r;
 
@@ -156,28 +173,35 @@ static int begin(struct ascent *a, enum up_need need)
 		.from = a->u->layers[inode->layer],
 		.from_dir_fd = a->from.dir_fd,
 		.from_name = a->from.name,
+		.from_stx = stx,
 		.data_fd = -1,
-		.data = kind_of_copy(a->u, &stx, need),
-		.with_origin = stx.stx_nlink == 1,
+		.data = kind_of_copy(a->u, stx, need),
+		.with_origin = stx->stx_nlink == 1,
 		.is_cancelled = a->call ? a->call->is_cancelled : NULL,
 		.cancel_arg = a->call ? a->call->arg : NULL,
 	};
-	if (stx.stx_nlink > 1 && workdir_index_fd(a->u->work) >= 0) {
+	if (stx->stx_nlink > 1 && workdir_index_fd(a->u->work) >= 0) {
 		r = origin_of(a->copy.from, a->from.dir_fd, a->from.name,
 			      &a->origin);
 		if (r < 0)
 			return r;
 		a->copy.with_origin = a->origin.length > 0;
-		a->lower_nlink = stx.stx_nlink;
+		a->lower_nlink = stx->stx_nlink;
 	}
 	if (inode->type == DT_REG) {
 		r = up_source(a->u, inode, &a->copy, &a->data_fd);
 		if (r < 0)
 			return r;
-		if (a->copy.data == COPY_UP_DATA && stx.stx_size > LONG_BYTES &&
+		if (a->copy.data == COPY_UP_DATA && stx->stx_size > LONG_BYTES &&
 		    !a->call->may_wait)
 			return -EINPROGRESS;
+		/* Somebody read the file before: it need not be opened again. */
+		if (a->copy.data == COPY_UP_DATA && a->copy.data_fd < 0)
+			a->backing = data_pin(&a->u->data, inode, false);
+		if (a->backing)
+			a->copy.data_fd = a->backing->fd;
 	}
+	a->copy.has_no_xattrs = inode_has(inode, INODE_NO_XATTRS);
 	inode->flags |= INODE_COPYING;
 	return 0;
 }
@@ -312,6 +336,9 @@ static int ascend(struct unionfs *u, const struct call *call,
 
 	if (r == 0) {
 		r = copy_up_stage(&a.copy, &a.staged);
+		/* Not later: who publishes waits for those who read. */
+		if (a.backing)
+			data_put(&u->data, a.backing);
 		if (r == 0)
 			r = publish(&a);
 		copy_up_abandon(u->work, &a.staged);

@@ -29,8 +29,12 @@ struct workdir {
 	int parent_fd;		/* owned: WORKDIR itself, locked as well */
 	int work_fd;		/* owned */
 	int index_fd;		/* owned; -1 without index */
+	pid_t pid;		/* of who builds */
+	uid_t new_uid;		/* whom new files here belong to */
+	gid_t new_gid;
 	atomic_uint next_temp;
 	atomic_bool index_is_used;
+	_Atomic dev_t no_clone_dev; /* whose files the upper cannot share blocks with */
 
 	struct lock lock;	/* guards what follows */
 	char whiteout[TEMP_NAME_SIZE];	/* the shared one; "" until needed */
@@ -75,9 +79,29 @@ void workdir_temp_name(struct workdir *work, char name[TEMP_NAME_SIZE])
 	 * died begins to count anew, and what the dead one was building is
 	 * still there.
 	 */
-	snprintf(name, TEMP_NAME_SIZE, "#%x%08x", (unsigned)getpid(),
+	snprintf(name, TEMP_NAME_SIZE, "#%x%08x", (unsigned)work->pid,
 		 atomic_fetch_add_explicit(&work->next_temp, 1,
 					   memory_order_relaxed));
+}
+
+void workdir_take_over(struct workdir *work)
+{
+	work->pid = getpid();
+}
+
+bool workdir_gives_owner(const struct workdir *work, uid_t uid, gid_t gid)
+{
+	return work->new_uid == uid && work->new_gid == gid;
+}
+
+bool workdir_may_clone(const struct workdir *work, dev_t dev)
+{
+	return atomic_load_explicit(&work->no_clone_dev, memory_order_relaxed) != dev;
+}
+
+void workdir_cannot_clone(struct workdir *work, dev_t dev)
+{
+	atomic_store_explicit(&work->no_clone_dev, dev, memory_order_relaxed);
 }
 
 void workdir_remove(struct workdir *work, const char *name)
@@ -372,14 +396,20 @@ static int probe_traits(struct workdir *work)
 {
 	struct layer_traits traits = *layer_traits(work->upper);
 	char name[TEMP_NAME_SIZE];
-	int fd;
+	struct stat st;
+	int fd, r;
 
 	workdir_temp_name(work, name);
 	fd = neg_errno(openat(work->work_fd, name, O_WRONLY | O_CREAT | O_EXCL |
 			      O_NOFOLLOW | O_CLOEXEC, 0600));
 	if (fd < 0)
 		return fd;
+	r = neg_errno(fstat(fd, &st));
 	close(fd);
+	if (r < 0)
+		return r;
+	work->new_uid = st.st_uid;
+	work->new_gid = st.st_gid;
 
 	traits.has_tmpfile = probe_tmpfile(work->work_fd);
 	traits.has_xattrs = overlay_xattr_set(work->options.ns, work->work_fd, name,
@@ -443,6 +473,7 @@ int workdir_open(const char *path, struct layer *upper,
 	work->upper = upper;
 	work->options = *options;
 	work->upper_lock_fd = work->parent_fd = work->work_fd = work->index_fd = -1;
+	workdir_take_over(work);
 	lock_init(&work->lock);
 
 	r = workdir_prepare(work, path);

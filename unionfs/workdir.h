@@ -66,6 +66,20 @@ int workdir_open_private(int dir_fd, const char *name);
  */
 void workdir_temp_name(struct workdir *work, char name[TEMP_NAME_SIZE]);
 
+/** workdir_take_over() - the calling process builds here from now on, after a fork */
+void workdir_take_over(struct workdir *work);
+
+/** workdir_gives_owner() - do new files in WORKDIR/work belong to these by themselves */
+bool workdir_gives_owner(const struct workdir *work, uid_t uid, gid_t gid);
+
+/**
+ * workdir_may_clone() - may files of the upper share blocks with a device's files
+ *
+ * True until workdir_cannot_clone() was told otherwise; a hint.
+ */
+bool workdir_may_clone(const struct workdir *work, dev_t dev);
+void workdir_cannot_clone(struct workdir *work, dev_t dev);
+
 /** workdir_remove() - remove a temporary object, a whole tree if it is one; best effort */
 void workdir_remove(struct workdir *work, const char *name);
 
