@@ -16,6 +16,7 @@
 #include "common/cleanup.h"
 #include "common/errors.h"
 #include "common/log.h"
+#include "launcher/net.h"
 #include "launcher/tree.h"
 #include "launcher/views.h"
 
@@ -84,6 +85,8 @@ static int undo_running(const struct state *s, struct fault *f)
 	r = remove_groups(s);
 	if (r < 0)
 		return fault_set(f, r, "cannot remove the cgroup '%s'", s->cgroup_path);
+	if (s->lease)
+		net_release(s->lease);
 	if (s->view) {
 		views_unregister(s->id);
 		views_end_daemon();
@@ -97,6 +100,9 @@ int container_end(struct state_dir *dir, struct state *s, struct fault *f)
 
 	if (r < 0)
 		return r;
+	free(s->lease);
+	free(s->address);
+	s->lease = s->address = NULL;
 	s->ended = true;
 	if (!s->finished)
 		s->finished = container_now();

@@ -77,6 +77,7 @@ struct json_object *inspect_to_json(struct runtime *r)
 	if (s->detached)
 		add_text(o, "logs", s->scratch);
 	add_text(o, "cgroup", s->cgroup_path);
+	add_text(o, "address", s->address);
 	json_object_object_add(o, "detached", json_object_new_boolean(s->detached));
 	json_object_object_add(o, "keep", json_object_new_boolean(s->keep));
 	add_text(o, "restart", s->restart);

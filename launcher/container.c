@@ -19,6 +19,8 @@
 #include "launcher/channel.h"
 #include "launcher/container_process.h"
 #include "launcher/limits_apply.h"
+#include "launcher/net.h"
+#include "launcher/net_files.h"
 #include "launcher/paths.h"
 #include "launcher/prepare.h"
 #include "launcher/start_socket.h"
@@ -138,6 +140,43 @@ static void drop_state(struct container *c)
 		(void)state_dir_remove(&c->dir);
 	state_dir_done(&c->dir);
 	c->state = state_free(c->state);
+}
+
+/* Before the mounts are settled: the container's names of itself are among them. */
+static int reserve_address(struct container *c, struct fault *f)
+{
+	const struct plan *p = c->plan;
+	char text[16];
+	int r = 0;
+
+	if (p->bridge) {
+		r = net_reserve(&p->subnet, p->nat, c->dir.path, &c->state->lease, &c->address, f);
+		if (r < 0)
+			return r;
+		net_format(c->address, text);
+		set(&c->state->address, strdup(text));
+		r = state_save(&c->dir, c->state, f);
+	}
+	if (r >= 0 && (p->bridge || p->resolver))
+		r = net_files_add(c->plan, &c->dir, c->address, f);
+	if (r < 0 && c->state->lease)
+		net_release(c->state->lease);
+	return r;
+}
+
+static void release_address(struct container *c)
+{
+	if (c->state->lease)
+		net_release(c->state->lease);
+	set(&c->state->lease, NULL);
+	set(&c->state->address, NULL);
+}
+
+static int attach_network(struct container *c, struct fault *f)
+{
+	if (!c->plan->bridge)
+		return 0;
+	return net_attach(&c->plan->subnet, c->address, c->state->pid, f);
 }
 
 static int start_view_daemon(struct container *c, struct fault *f)
@@ -366,6 +405,7 @@ static const struct stage {
 	void (*undo)(struct container *c);
 } stages[] = {
 	{ "state", make_state, drop_state },
+	{ "address", reserve_address, release_address },
 	{ "view-daemon", start_view_daemon, end_view_daemon },
 	{ "mount-namespace", hide_mounts, leave_mounts },
 	{ "scratch", make_scratch, remove_scratch },
@@ -375,6 +415,7 @@ static const struct stage {
 	{ "view", register_view, unregister_view },
 	{ "prepare", prepare, unprepare },
 	{ "process", container_spawn, container_kill },
+	{ "network", attach_network, NULL },
 };
 
 #define STAGE_COUNT (sizeof(stages) / sizeof(stages[0]))

@@ -41,6 +41,7 @@ struct container {
 	struct rootfs rootfs;
 	struct child child;
 	struct spawn spawn;
+	uint32_t address;		/* at the bridge; 0: none */
 	int pidfd;
 	int view_lock;			/* keeps nacre-procfs until we are registered; -1 */
 	int host_mounts;		/* the mount namespace we came from; -1 */

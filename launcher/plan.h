@@ -15,6 +15,7 @@
 
 #include "common/opt.h"
 #include "launcher/limits.h"
+#include "launcher/net.h"
 
 struct seccomp_filter;
 
@@ -189,6 +190,10 @@ struct plan {
 	bool views;		/* place the container's own /proc files */
 	bool init;		/* nacre is pid 1 and starts the command */
 	bool loopback_up;
+	bool bridge;		/* an interface at nacre's bridge, in the new network namespace */
+	bool nat;		/* which translates addresses */
+	bool resolver;		/* the host's nameservers in /etc/resolv.conf */
+	struct net_subnet subnet;
 	bool new_keyring;
 	bool has_personality;
 	unsigned long personality;	/* PER_LINUX32, ... */

@@ -214,6 +214,9 @@ static int map_subordinate(struct plan *p)
 
 int rootless_adapt(struct plan *p, bool userns, struct fault *f)
 {
+	if (is_rootless() && p->bridge)
+		return fault_set(f, 0, "option '--net': a bridge takes root\n"
+				 "An ordinary user has none and host.");
 	if (is_rootless()) {
 		/* One daemon of root's serves all views, and takes no orders from others. */
 		p->views = false;

@@ -40,6 +40,8 @@ struct run_config {
 	struct opt_list tmpfs;
 	char *user;
 	char *net;
+	char *subnet;
+	bool no_nat;
 	bool userns;
 	bool terminal;
 	struct opt_list cap_add, cap_drop;

@@ -19,6 +19,7 @@
 #include "launcher/paths.h"
 #include "launcher/rootfs.h"
 
+#define SUBNET_DEFAULT "10.99.0.0/16"
 #define PATH_ENV "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 static int no_memory(struct fault *f)
@@ -103,16 +104,27 @@ static int plan_namespaces(const struct run_config *c, struct plan *p, struct fa
 		p->ns[always[i]].how = NS_NEW;
 	p->clocks_from_zero = true;
 
+	if (c->subnet && (!c->net || strcmp(c->net, "bridge") != 0))
+		return fault_set(f, 0, "option '--subnet' is for '--net bridge'");
 	if (!c->net || strcmp(c->net, "none") == 0) {
 		p->ns[NS_NET].how = NS_NEW;
 		p->loopback_up = true;
+	} else if (strcmp(c->net, "bridge") == 0) {
+		p->ns[NS_NET].how = NS_NEW;
+		p->loopback_up = p->bridge = true;
+		p->nat = !c->no_nat;
+		if (net_parse_subnet(c->subnet ? c->subnet : SUBNET_DEFAULT, &p->subnet) < 0)
+			return fault_set(f, 0, "option '--subnet': '%s' is no network of /8 to /29\n"
+					 "Write it as " SUBNET_DEFAULT ".", c->subnet);
 	} else if (c->net[0] == '/') {
 		p->ns[NS_NET].how = NS_JOIN;
 		if (set_string(&p->ns[NS_NET].path, c->net) < 0)
 			return no_memory(f);
-	} else if (strcmp(c->net, "host") != 0) {
-		return fault_set(f, 0, "option '--net': '%s' is none of none, host, or the path of "
-				 "a namespace", c->net);
+	} else if (strcmp(c->net, "host") == 0) {
+		p->resolver = true;
+	} else {
+		return fault_set(f, 0, "option '--net': '%s' is none of none, bridge, host, or the "
+				 "path of a namespace", c->net);
 	}
 	return 0;
 }

@@ -60,6 +60,8 @@ static const struct state_field {
 	{ "image", FIELD_STRING, offsetof(struct state, image) },
 	{ "driver", FIELD_STRING, offsetof(struct state, driver) },
 	{ "upper", FIELD_STRING, offsetof(struct state, upper) },
+	{ "lease", FIELD_STRING, offsetof(struct state, lease) },
+	{ "address", FIELD_STRING, offsetof(struct state, address) },
 	{ "rootDaemon", FIELD_INT, offsetof(struct state, root_daemon) },
 };
 

@@ -58,6 +58,8 @@ struct state {
 	char *driver;		/* what puts its root together */
 	char *upper;		/* the layer with its changes */
 	pid_t root_daemon;	/* serves its root; a child of the monitor's */
+	char *lease;		/* its address at the bridge, see net.h */
+	char *address;		/* the same for people */
 	struct opt_list words;	/* options and command that "run" would take again */
 };
 

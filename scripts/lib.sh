@@ -33,6 +33,7 @@ libcgroup-dev   library libcgroup
 libjson-c-dev   library json-c
 libseccomp-dev  library libseccomp
 libcap-dev      library libcap
+libmnl-dev      library libmnl
 libarchive-dev  library libarchive
 libssl-dev      library libcrypto
 fuse3           command fusermount3
