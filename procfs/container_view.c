@@ -11,6 +11,7 @@
 
 #define LOAD_READ_NS	 (1200 * NS_PER_S)	/* loads that nobody reads are not sampled */
 #define CLOCK_SETTLED_NS (10 * NS_PER_S)
+#define CLOCK_FRESH_NS	 (50 * NS_PER_S / 1000)
 
 /* The cgroups, opened again after another worker had them open. */
 int container_group_locked(struct container *c)
@@ -66,7 +67,8 @@ static void find_clock_locked(struct container *c, uint64_t now) REQUIRES(c->loc
 	uint64_t start;
 
 	if (c->slot->is_host_clock ||
-	    (c->clock_read_ns && c->clock_read_ns - c->start_ns > CLOCK_SETTLED_NS))
+	    (c->clock_read_ns && (c->clock_read_ns - c->start_ns > CLOCK_SETTLED_NS ||
+				  now - c->clock_read_ns < CLOCK_FRESH_NS)))
 		return;
 	if (!pid && oldest_locked(c, &pid, &start) < 0)
 		return;

@@ -6,6 +6,7 @@ h=$(hierarchy pids)
 [ -n "$h" ] || skip "no pids controller"
 
 make_cgroup "$TEST_ID"
+[ ! -e "$h/cgroup.subtree_control" ] || enable_v2 "$h/$TEST_ID"
 defer find "$h/$TEST_ID" -mindepth 1 -depth -type d -exec rmdir {} +
 ulimit -n 256	# hard, too: not all can be kept open
 start_procfs
