@@ -251,3 +251,44 @@ int data_write(struct unionfs *u, const struct call *call, struct inode *inode,
 	}
 	return r;
 }
+
+/* The metacopy itself, of which nobody else holds a descriptor. */
+static int open_metacopy(struct unionfs *u, struct inode *inode)
+	REQUIRES(inode->lock)
+{
+	cleanup_where struct where w = WHERE_INIT;
+	int r = where_find(u, inode, &w);
+
+	return r < 0 ? r : force_open(w.dir_fd, w.name, O_RDONLY);
+}
+
+static int sync_fd(int fd, bool only_data)
+{
+	return neg_errno(only_data ? fdatasync(fd) : fsync(fd));
+}
+
+int data_sync(struct unionfs *u, struct inode *inode, bool only_data)
+{
+	struct backing *b = NULL;
+	cleanup_fd int fd = -1;
+	int r = 0;
+
+	if (inode->type != DT_REG)
+		return -EINVAL;
+	lock_take(&inode->lock);
+	if (inode->layer == LAYER_TOP) {
+		r = data_is_metacopy(u, inode);
+		if (r > 0)
+			r = fd = open_metacopy(u, inode);
+		else if (r == 0)
+			r = data_read_locked(u, inode, &b);
+	}
+	lock_drop(&inode->lock);
+
+	/* Without the lock: it waits for the disk. */
+	if (r >= 0 && (b || fd >= 0))
+		r = sync_fd(b ? b->fd : fd, only_data);
+	if (b)
+		data_put(&u->data, b);
+	return r < 0 ? r : 0;
+}

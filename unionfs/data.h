@@ -95,6 +95,15 @@ struct call;
 int data_write(struct unionfs *u, const struct call *call, struct inode *inode,
 	       struct backing **ret) EXCLUDES(inode->lock);
 
+/**
+ * data_sync() - fsync(2), or fdatasync(2), of what an inode has in the upper layer
+ *
+ * That of a metacopy too, whose backing is another file: its attributes are here.
+ * Return: 0, also for what is below; any fsync(2) error.
+ */
+int data_sync(struct unionfs *u, struct inode *inode, bool only_data)
+	EXCLUDES(inode->lock);
+
 /** data_is_metacopy() - is an inode's data elsewhere: 1, 0 or -errno */
 int data_is_metacopy(struct unionfs *u, struct inode *inode)
 	REQUIRES(inode->lock);

@@ -152,23 +152,13 @@ static void op_fsync(fuse_req_t req, fuse_ino_t ino, int datasync,
 {
 	struct unionfs *u = op_union(req);
 	struct inode *inode = op_inode(req, ino);
-	struct backing *b;
-	int r = 0;
 
 	if (!inode)
 		return;
-	if (u->options->is_volatile || !u->options->fsync) {
+	if (u->options->is_volatile || !u->options->fsync)
 		fuse_reply_err(req, ENOSYS);
-		return;
-	}
-	/* What is still below was never written. */
-	if (inode->layer == LAYER_TOP)
-		r = data_read(u, inode, &b);
-	if (r >= 0 && inode->layer == LAYER_TOP) {
-		r = neg_errno(datasync ? fdatasync(b->fd) : fsync(b->fd));
-		data_put(&u->data, b);
-	}
-	reply_result(req, r);
+	else
+		reply_result(req, data_sync(u, inode, datasync));
 }
 
 static int run_fallocate(struct op *op)

@@ -236,13 +236,15 @@ static void op_fsyncdir(fuse_req_t req, fuse_ino_t ino, int datasync,
 		return;
 	}
 	lock_take(&inode->lock);
-	if (inode->layer == LAYER_TOP && !inode->dir->is_removed) {
+	if (inode->layer == LAYER_TOP && !inode->dir->is_removed)
 		r = where_find(u, inode, &w);
-		if (r >= 0)
-			r = neg_errno(datasync ? fdatasync(w.dir_fd)
-					       : fsync(w.dir_fd));
-	}
 	lock_drop(&inode->lock);
+	/* Without the lock: it waits for the disk. */
+	if (r >= 0 && w.dir_fd >= 0)
+		r = neg_errno(datasync ? fdatasync(w.dir_fd) : fsync(w.dir_fd));
+	/* One that may not be read is held by O_PATH. */
+	if (r == -EBADF)
+		r = neg_errno(syncfs(layer_root_fd(u->layers[LAYER_TOP])));
 	reply_result(req, r);
 }
 
