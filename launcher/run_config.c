@@ -107,6 +107,14 @@ static const struct opt rows[] = {
 	  "a limit of the process: nofile=1024" },
 	{ "sysctl", 0, OPT_LIST, FIELD(sysctls), "KEY=VALUE",
 	  "a kernel value of the container's namespaces" },
+	{ "io", 0, OPT_LIST, FIELD(io), "PATH:RATE[,RATE]...",
+	  "limit a disk, by any path on it: read=10M, write=10M, riops=100, wiops=100" },
+	{ "io-weight", 0, OPT_UINT, FIELD(io_weight), "N",
+	  "share of the disks against others, 10 to 1000" },
+	{ "seccomp", 0, OPT_STRING, FIELD(seccomp), "FILE|unconfined",
+	  "filter system calls by a JSON file as OCI bundles have it; unconfined without" },
+	{ "time-offset", 0, OPT_STRING, FIELD(time_offset), "SECONDS|host",
+	  "where uptime begins: 0 without this; host leaves the clocks alone" },
 	{ "rootfs-driver", 0, OPT_STRING, FIELD(driver), "NAME",
 	  "what puts the layers together: unionfs (the default), overlay" },
 	{ "detach", 'd', OPT_FLAG, FIELD(detach), NULL,
@@ -267,6 +275,12 @@ static int add_parsed(struct opt_list *words, const struct opt *o, const struct 
 	return 0;
 }
 
+static bool is_path(const struct opt *o, const char *value)
+{
+	return o->offset == FIELD(upper) ||
+	       (o->offset == FIELD(seccomp) && strcmp(value, "unconfined") != 0);
+}
+
 static int add_option(struct opt_list *words, const struct opt *o, const struct run_config *c)
 {
 	const void *field = (const char *)c + o->offset;
@@ -283,8 +297,8 @@ static int add_option(struct opt_list *words, const struct opt *o, const struct 
 	case OPT_STRING:
 		if (!*string || o->offset == FIELD(image))
 			return 0;
-		return o->offset == FIELD(upper) ? add_paths(words, o->name, string, 1)
-						 : add_word(words, "--%s=%s", o->name, *string);
+		return is_path(o, *string) ? add_paths(words, o->name, string, 1)
+					   : add_word(words, "--%s=%s", o->name, *string);
 	case OPT_LIST:
 		if (o->offset == FIELD(binds))
 			return add_binds(words, field);

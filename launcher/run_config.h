@@ -48,6 +48,10 @@ struct run_config {
 	struct opt_list devices;
 	struct opt_list rlimits;
 	struct opt_list sysctls;
+	struct opt_list io;
+	unsigned io_weight;
+	char *seccomp;
+	char *time_offset;
 	bool no_views;
 	bool timing;
 	bool detach;

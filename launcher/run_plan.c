@@ -18,6 +18,7 @@
 #include "launcher/devices_cgroup.h"
 #include "launcher/paths.h"
 #include "launcher/rootfs.h"
+#include "launcher/run_plan_more.h"
 
 #define SUBNET_DEFAULT "10.99.0.0/16"
 #define PATH_ENV "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -102,8 +103,6 @@ static int plan_namespaces(const struct run_config *c, struct plan *p, struct fa
 
 	for (size_t i = 0; i < sizeof(always) / sizeof(always[0]); i++)
 		p->ns[always[i]].how = NS_NEW;
-	p->clocks_from_zero = true;
-
 	if (c->subnet && (!c->net || strcmp(c->net, "bridge") != 0))
 		return fault_set(f, 0, "option '--subnet' is for '--net bridge'");
 	if (!c->net || strcmp(c->net, "none") == 0) {
@@ -438,7 +437,13 @@ static int fill_plan(const struct run_config *c, const char *id, char *const *ar
 	if (r >= 0)
 		r = plan_limits(c, p, f);
 	if (r >= 0)
+		r = run_plan_io(c, &p->limits, f);
+	if (r >= 0)
 		r = plan_namespaces(c, p, f);
+	if (r >= 0)
+		r = run_plan_clocks(c, p, f);
+	if (r >= 0)
+		r = run_plan_seccomp(c, p, f);
 	if (r >= 0)
 		r = plan_process(c, p, argv, f);
 	if (r >= 0)

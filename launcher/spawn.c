@@ -120,9 +120,9 @@ static int write_offsets(const struct plan *p, struct fault *f)
 		clock_gettime(CLOCK_MONOTONIC, &m);
 		clock_gettime(CLOCK_BOOTTIME, &b);
 		/* -(s + ns) as the kernel wants it: ns from 0 to 999999999. */
-		monotonic_s = -(int64_t)m.tv_sec - 1;
+		monotonic_s -= (int64_t)m.tv_sec + 1;
 		monotonic_ns = 1000000000u - (uint32_t)m.tv_nsec - 1;
-		boottime_s = -(int64_t)b.tv_sec - 1;
+		boottime_s -= (int64_t)b.tv_sec + 1;
 		boottime_ns = 1000000000u - (uint32_t)b.tv_nsec - 1;
 	} else if (!p->has_time_offsets) {
 		return 0;

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
@@ -18,7 +19,7 @@
 
 struct removal {
 	int top_fd;		/* where directories from too deep are moved to */
-	dev_t device;		/* a mount is another: stay out */
+	uint64_t mount;		/* another one: stay out. Subvolumes of btrfs are the same */
 	unsigned moved;
 	int error;		/* the first one */
 };
@@ -47,10 +48,20 @@ static void move_up(struct removal *r, int dir_fd, const char *name)
 	note_error(r, e);
 }
 
-static DIR *open_to_list(int dir_fd, const char *name, dev_t device)
+/* Kernels before 5.8 do not know which mount it is: then the device tells. */
+static uint64_t mount_of(int fd)
+{
+	struct statx st;
+
+	if (statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &st) < 0)
+		return 0;
+	return st.stx_mask & STATX_MNT_ID ? st.stx_mnt_id
+					  : makedev(st.stx_dev_major, st.stx_dev_minor);
+}
+
+static DIR *open_to_list(int dir_fd, const char *name, uint64_t mount)
 {
 	int fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	struct stat st;
 	DIR *dir;
 
 	/* overlayfs leaves directories of mode 0 behind; root reads them anyway. */
@@ -58,7 +69,7 @@ static DIR *open_to_list(int dir_fd, const char *name, dev_t device)
 		fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
 		return NULL;
-	if (fstat(fd, &st) < 0 || (device && st.st_dev != device)) {
+	if (mount && mount_of(fd) != mount) {
 		close(fd);
 		errno = EXDEV;
 		return NULL;
@@ -95,7 +106,7 @@ static void remove_in(struct removal *r, int dir_fd, const char *name, unsigned 
 		return;
 	}
 
-	dir = open_to_list(dir_fd, name, r->device);
+	dir = open_to_list(dir_fd, name, r->mount);
 	if (!dir) {
 		note_error(r, -errno);
 		return;
@@ -108,7 +119,6 @@ static void remove_in(struct removal *r, int dir_fd, const char *name, unsigned 
 int tree_remove(int dir_fd, const char *name)
 {
 	struct removal r = { 0 };
-	struct stat st;
 	DIR *top;
 
 	if (unlinkat(dir_fd, name, 0) == 0 || errno == ENOENT)
@@ -117,8 +127,7 @@ int tree_remove(int dir_fd, const char *name)
 	if (!top)
 		return -errno;
 	r.top_fd = dirfd(top);
-	if (fstat(r.top_fd, &st) == 0)
-		r.device = st.st_dev;
+	r.mount = mount_of(r.top_fd);
 
 	do {
 		r.moved = 0;
