@@ -231,7 +231,8 @@ int data_write(struct unionfs *u, const struct call *call, struct inode *inode,
 	if (inode->type != DT_REG)
 		return -EINVAL;
 
-	*ret = data_pin(&u->data, inode, true);
+	/* One of several names may be new, and not in the upper yet. */
+	*ret = inode_has(inode, INODE_INDEXED) ? NULL : data_pin(&u->data, inode, true);
 	if (*ret)
 		return 0;
 

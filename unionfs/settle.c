@@ -87,19 +87,24 @@ static int part_append(struct unionfs *u, struct inode *inode, unsigned layer,
 
 /*
  * A name is looked for beside the part that says it. Where that part was reached by
- * a path, this is the path's directory, wherever the union has its own today.
+ * a path, this is the path's directory as the layers below must walk it: what was met
+ * on the way in this layer has bent it already.
  */
-static int turn(struct way *w, const struct part *part, const char *redirect)
+static int turn(struct way *w, const char *redirect)
 {
-	const char *slash = part->path ? strrchr(part->path, '/') : NULL;
+	char bent[sizeof(w->path)];
+	const char *slash = strrchr(w->path, '/');
 	int n;
 
 	if (redirect[0] == '/' || !slash)
-		n = snprintf(w->path, sizeof(w->path), "%s", redirect);
+		n = snprintf(bent, sizeof(bent), "%s", redirect);
 	else
-		n = snprintf(w->path, sizeof(w->path), "%.*s/%s",
-			     (int)(slash - part->path), part->path, redirect);
-	return n < (int)sizeof(w->path) ? 0 : -ENAMETOOLONG;
+		n = snprintf(bent, sizeof(bent), "%.*s/%s", (int)(slash - w->path),
+			     w->path, redirect);
+	if (n >= (int)sizeof(bent))
+		return -ENAMETOOLONG;
+	memcpy(w->path, bent, n + 1);
+	return 0;
 }
 
 /*
@@ -133,7 +138,7 @@ static int heed(struct way *w, struct inode *inode, unsigned index)
 		dir_cut(w->u, inode, index + 1);
 	} else if (m.redirect[0]) {
 		dir_cut(w->u, inode, index + 1);
-		r = turn(w, &dir->parts[index], m.redirect);
+		r = turn(w, m.redirect);
 		return r < 0 ? r : m.redirect[0] == '/';
 	}
 	return 0;

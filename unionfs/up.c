@@ -367,7 +367,7 @@ int up_object_as(struct unionfs *u, const struct call *call, struct inode *inode
 		return up_dir(u, inode);
 
 	for (;;) {
-		bool is_copying, is_upper, is_done;
+		bool is_copying, is_upper, is_done, lacks_names;
 		int r = 0;
 
 		lock_take(&inode->lock);
@@ -375,7 +375,10 @@ int up_object_as(struct unionfs *u, const struct call *call, struct inode *inode
 		is_upper = inode->layer == LAYER_TOP;
 		is_done = is_upper && !is_copying &&
 			  (need == UP_ATTRS || holds_data(u, inode, &r));
+		lacks_names = is_done && up_lacks_names(inode);
 		lock_drop(&inode->lock);
+		if (lacks_names)
+			return up_other_names(u, inode);
 		if (r < 0 || is_done)
 			return r;
 		if (is_copying && !call->may_wait)

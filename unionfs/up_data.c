@@ -224,6 +224,11 @@ static struct name *name_below(const struct inode *inode)
 	return n;
 }
 
+bool up_lacks_names(const struct inode *inode)
+{
+	return inode->layer == LAYER_TOP && name_below(inode);
+}
+
 /* Link one more name to the copy; 1 if the name is not there any more. */
 static int link_name(struct unionfs *u, struct inode *parent, struct inode *inode)
 {
@@ -248,8 +253,7 @@ int up_other_names(struct unionfs *u, struct inode *inode)
 
 		rwlock_take_write(&t->lock);
 		name = name_below(inode);
-		if (inode->layer == LAYER_TOP && name &&
-		    !inode_has(inode, INODE_INDEXED)) {
+		if (inode->layer == LAYER_TOP && name) {
 			parent = inode_at(t, name->parent);
 			inode_hold(t, parent);
 		}
@@ -261,5 +265,6 @@ int up_other_names(struct unionfs *u, struct inode *inode)
 			r = link_name(u, parent, inode);
 		inode_put(t, parent);
 	}
-	return r;
+	/* The index leads there from the others, as long as it is there. */
+	return inode_has(inode, INODE_INDEXED) ? 0 : r;
 }

@@ -28,8 +28,16 @@ int up_object_as(struct unionfs *u, const struct call *call, struct inode *inode
 int up_fill(struct unionfs *u, const struct call *call, struct inode *inode,
 	    enum up_need need);
 
-/** up_other_names() - link the other names known of a hard-linked file to its copy */
+/**
+ * up_other_names() - link the other names known of a hard-linked file to its copy
+ *
+ * Also where the index would find the copy: an upper that is taken away from its index,
+ * to become a lower layer, must hold what was seen under every name.
+ */
 int up_other_names(struct unionfs *u, struct inode *inode);
+
+/** up_lacks_names() - it is up, and by a name that is known it is not yet */
+bool up_lacks_names(const struct inode *inode) REQUIRES(inode->lock);
 
 /** up_wait() - until nobody copies the inode */
 void up_wait(struct unionfs *u, struct inode *inode);

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
@@ -91,19 +92,23 @@ int way_step(struct way *w, unsigned layer, int at, const char *name,
 	return is_missing(r) || *ret_ends ? 0 : r;
 }
 
-/* The path as the layers below must walk it, once @redirect was met on the way. */
-static int bend(char *bent, size_t size, const char *before, size_t before_length,
-		const char *redirect, const char *rest)
+/*
+ * The path as the layers below must walk it, once @redirect was met on the way. A name
+ * stands beside what came before as it is by now: a redirect further up the path may
+ * have bent that already.
+ */
+static int bend(char path[REDIRECT_MAX], const char *component, const char *redirect,
+		const char *rest)
 {
-	int n;
+	size_t before = strlen(path) - strlen(component) - 1 - strlen(rest);
+	char bent[REDIRECT_MAX];
+	int n = snprintf(bent, sizeof(bent), "%.*s%s/%s",
+			 redirect[0] == '/' ? 0 : (int)before, path, redirect, rest);
 
-	if (redirect[0] == '/')
-		n = snprintf(bent, size, "%s%s%s", redirect, rest[0] ? "/" : "",
-			     rest);
-	else
-		n = snprintf(bent, size, "%.*s/%s%s%s", (int)before_length, before,
-			     redirect, rest[0] ? "/" : "", rest);
-	return n < (int)size ? 0 : -ENAMETOOLONG;
+	if (n >= (int)sizeof(bent))
+		return -ENAMETOOLONG;
+	memcpy(path, bent, n + 1);
+	return 0;
 }
 
 int way_walk(struct way *w, unsigned layer, int *ret_fd)
@@ -142,11 +147,9 @@ int way_walk(struct way *w, unsigned layer, int *ret_fd)
 			w->has_ended = m.is_opaque ||
 				       (w->has_ended && m.redirect[0] != '/');
 		if (!m.is_opaque && m.redirect[0])
-			r = bend(w->path, sizeof(w->path), path,
-				 component - 1 - path, m.redirect, slash + 1);
+			r = bend(w->path, component, m.redirect, slash + 1);
 		if (r < 0)
 			return r;
-		*slash = '/';		/* bend() wants what lies before whole */
 		component = slash + 1;
 	}
 	*ret_fd = take_fd(&at);

@@ -10,7 +10,7 @@
 . "$(dirname "$0")/../lib/test.sh"
 . "$NACRE_SRC/tests/lib/diff.sh"
 
-seed=1 count=4 layers=6 ops=60
+seed=1 count=4 layers=6 ops=60 long=$#
 while [ $# != 0 ]; do
 	case $1 in
 	--seed) seed=$2 count=1 ; shift 2 ;;
@@ -54,10 +54,14 @@ rotate() {	# SIDE
 	mkdir "$dir/upper" "$dir/work"
 }
 
+# What one name of a hard link was changed to, kernel overlay shows under the others by
+# its index, which stays behind when the upper becomes a lower layer. So no links here.
+unlinked() { grep -v '^link'; }
+
 round() {	# NUMBER
 	local side half kind=generate
 	[ $((seed % 2)) = 0 ] || kind=generate-moves
-	"$FSOPS" $kind $((seed * 100 + $1)) "$ops" >"$T/list.ops"
+	"$FSOPS" $kind $((seed * 100 + $1)) "$ops" | unlinked >"$T/list.ops"
 	split -n l/2 -d -a 1 "$T/list.ops" "$T/half"
 	for half in 0 1; do
 		on kernel kernel run "$T/half$half" >"$T/kernel.ops"
@@ -84,7 +88,8 @@ round() {	# NUMBER
 
 history() {
 	local n side
-	diff_random_layers 1 "$seed"
+	"$FSOPS" generate-layer "$seed" 150 | unlinked >"$T/base.ops"
+	diff_lists "$T/base.ops"
 	for side in kernel nacre mixed; do
 		rm -rf "${D:?}/$side"
 		mkdir -p "$D/$side/upper" "$D/$side/work" "$D/$side/merged" "$D/$side/layers"
@@ -94,6 +99,13 @@ history() {
 	done
 }
 
-for ((end = seed + count; seed < end; seed++)); do
-	(history) || fail "again: tests/mount/diff_rotate.sh --seed $seed --layers $layers --ops $ops"
-done
+histories() {
+	for ((end = seed + count; seed < end; seed++)); do
+		(history) || fail "again: tests/mount/diff_rotate.sh --seed $seed --layers $layers --ops $ops"
+	done
+}
+
+histories
+[ "$long" = 0 ] || exit 0
+seed=27 count=3 layers=8 ops=400
+histories

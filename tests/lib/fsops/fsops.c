@@ -20,7 +20,8 @@ static int usage(void)
 		"       fsops layer DIRECTORY	the same with everything, ctime too\n"
 		"       fsops generate SEED COUNT	print a random list\n"
 		"       fsops generate-moves SEED COUNT	one that moves directories about\n"
-		"       fsops generate-layer SEED COUNT	one that builds a layer\n");
+		"       fsops generate-layer SEED COUNT	one that builds a layer\n"
+		"       fsops generate-redirects SEED COUNT	one of redirected directories\n");
 	return 2;
 }
 
@@ -68,6 +69,7 @@ int main(int argc, char *argv[])
 		{ "generate", GENERATE_OPS },
 		{ "generate-moves", GENERATE_MOVES },
 		{ "generate-layer", GENERATE_LAYER },
+		{ "generate-redirects", GENERATE_REDIRECTS },
 	};
 	const char *verb = argc > 2 ? argv[1] : "";
 	size_t i;

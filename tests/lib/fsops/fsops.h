@@ -99,6 +99,7 @@ enum generate_kind {
 	GENERATE_OPS,		/* what a user of a union does */
 	GENERATE_MOVES,		/* mostly renames of directories */
 	GENERATE_LAYER,		/* what builds a lower layer on a plain directory */
+	GENERATE_REDIRECTS,	/* one of directories that lead elsewhere */
 };
 
 /** fsops_generate() - print a random list, always the same for a seed */

@@ -85,6 +85,12 @@ static long do_opaque(struct fsops *ops, const struct arg *a)
 	return neg(lsetxattr(a[0].text, "trusted.overlay.opaque", "y", 1, 0));
 }
 
+static long do_redirect(struct fsops *ops, const struct arg *a)
+{
+	return neg(lsetxattr(a[0].text, "trusted.overlay.redirect", a[1].text,
+			     strlen(a[1].text), 0));
+}
+
 static int freeze_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
 {
 	uint64_t hash = hash_bytes(HASH_START, path, strlen(path));
@@ -108,6 +114,7 @@ const struct verb fsops_misc_verbs[] = {
 	{ "ino", "pt", do_ino },
 	{ "same", "pt", do_same },
 	{ "dump", "", do_dump },
+	{ "redirect", "pt", do_redirect },
 	{ "whiteout", "p", do_whiteout },
 	{ "opaque", "p", do_opaque },
 	{ "freeze", "", do_freeze },

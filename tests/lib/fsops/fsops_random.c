@@ -18,7 +18,8 @@ struct template {
 /*
  * P path, D path that is likely a directory, F likely a file, S slot, R slot for
  * reading, W slot for writing, M mode, O offset, L length, N other length, B byte,
- * U user, X xattr name, V value, T time, r flags for reading, w for writing, A acl
+ * U user, X xattr name, V value, T time, r flags for reading, w for writing, A acl,
+ * 4 a number below 4
  *
  * Not tried at random, for kernel overlay answers in its own way: changing
  * attributes through a descriptor for reading (EEXIST, once the file is unlinked),
@@ -143,6 +144,16 @@ static const struct template layer_templates[] = {
 	{ 2, "truncate {F} 200000" },
 };
 
+/* After a skeleton of directories: what lies where another layer's redirect may lead. */
+static const struct template redirect_templates[] = {
+	{ 20, "mkdir {D} 0755" },
+	{ 5, "put {F} 0 {L} {B}" },
+	{ 5, "redirect {D} /{D}" },
+	{ 3, "redirect {D} d{4}" },
+	{ 2, "opaque {D}" },
+	{ 1, "whiteout {D}" },
+};
+
 struct rng {
 	uint64_t state;
 };
@@ -224,6 +235,7 @@ static void put_choice(struct rng *rng, char kind)
 	case 'O': printf("%u", PICK(rng, offsets)); break;
 	case 'L': printf("%u", PICK(rng, lengths)); break;
 	case 'B': printf("%u", below(rng, 256)); break;
+	case '4': printf("%u", below(rng, 4)); break;
 	case 'U': printf("%u", PICK(rng, users)); break;
 	case 'X': printf("%s", PICK(rng, xattrs)); break;
 	case 'V': printf("v%u", below(rng, 100)); break;
@@ -306,13 +318,15 @@ void fsops_generate(enum generate_kind kind, uint64_t seed, long count)
 		[GENERATE_OPS] = TABLE(user_templates),
 		[GENERATE_MOVES] = TABLE(move_templates),
 		[GENERATE_LAYER] = TABLE(layer_templates),
+		[GENERATE_REDIRECTS] = TABLE(redirect_templates),
 	};
+	bool is_layer = kind == GENERATE_LAYER || kind == GENERATE_REDIRECTS;
 	struct rng rng = { seed };
 
-	if (kind == GENERATE_LAYER)
+	if (is_layer)
 		put_skeleton(&rng);
 	for (; count > 0; count--)
 		put_user_line(&rng, pick_template(&rng, tables[kind].table, tables[kind].size));
-	if (kind == GENERATE_LAYER)
+	if (is_layer)
 		printf("freeze\n");
 }
