@@ -5,36 +5,8 @@
 # timeout: 180
 . "$(dirname "$0")/../lib/test.sh"
 . "$(dirname "$0")/../lib/launch.sh"
-need_cmd podman conmon
-
-cat >"$T/containers.conf" <<'END'
-[containers]
-default_ulimits = ["nofile=1024:1024", "nproc=1000:1000"]
-netns = "none"
-log_driver = "k8s-file"
-[engine]
-cgroup_manager = "cgroupfs"
-events_logger = "file"
-runtime_supports_json = ["nacre"]
-END
-export CONTAINERS_CONF=$T/containers.conf PODMAN_IGNORE_CGROUPSV1_WARNING=1
-podman() {
-	timeout 60 "$(type -P podman)" --root "$T/podman" --runroot "$T/podman-run" --storage-driver vfs \
-		--runtime "$NACRE_BUILD/nacre" --log-level error "$@"
-}
-remove_parents() {
-	find /sys/fs/cgroup -maxdepth 3 -depth -type d \( -name libpod_parent -o -path '*/libpod_parent/conmon' \) \
-		-exec rmdir {} + 2>/dev/null
-	true
-}
-defer remove_parents
-defer podman rm --all --force --time 0
-
-make_root "$T/root"
-mkdir -p "$T/root/etc" "$T/root/tmp"
-echo root:x:0:0:root:/root:/bin/sh >"$T/root/etc/passwd"
-tar -C "$T/root" -c . | podman import - localhost/small >/dev/null 2>"$T/err" ||
-	skip "podman does not work here: $(tail -n 1 "$T/err")"
+. "$(dirname "$0")/../lib/podman.sh"
+small_image
 
 eq "$(podman run --rm localhost/small echo out)" out "run"
 eq "$(status_of podman run --rm localhost/small sh -c 'exit 7')" 7 "status"
