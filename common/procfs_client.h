@@ -25,6 +25,7 @@
 
 #define PROCFS_SOCKET_DEFAULT "/run/nacre/procfs.sock"
 #define PROCFS_MOUNT_DEFAULT  "/run/nacre/procfs"
+#define PROCFS_SECCOMP_DEFAULT "/run/nacre/seccomp.sock"
 
 /* What a container is, for its registered view. */
 struct procfs_container {

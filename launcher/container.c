@@ -363,6 +363,8 @@ static int register_view(struct container *c, struct fault *f)
 	if (r >= 0)
 		r = views_register(c->plan->id, c->group, &c->child.views,
 				   &c->child.view_count, f);
+	if (r >= 0)
+		r = views_answer_calls(c->plan, f);
 	drop_view_lock(c);
 	return r;
 }

@@ -30,6 +30,7 @@
 #include "launcher/seccomp_agent.h"
 #include "launcher/spawn.h"
 #include "launcher/terminal.h"
+#include "launcher/views.h"
 #include "launcher/wait.h"
 
 #define STATUS_EXEC_FAILED 255
@@ -176,7 +177,9 @@ static int default_plan(struct execution *e, struct fault *f)
 	plan_default_caps(&p->process);
 	p->process.no_new_privs = true;
 	p->process.cwd = strdup("/");
-	return p->process.cwd ? 0 : fault_set(f, -ENOMEM, "cannot prepare the process");
+	if (!p->process.cwd)
+		return fault_set(f, -ENOMEM, "cannot prepare the process");
+	return e->runtime.state->view ? views_answer_calls(p, f) : 0;
 }
 
 static bool is_same_namespace(const char *a, const char *b)

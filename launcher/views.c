@@ -20,6 +20,7 @@
 #include "launcher/daemon.h"
 #include "launcher/mount.h"
 #include "launcher/paths.h"
+#include "launcher/seccomp.h"
 
 #define LOCK_FILE "/run/nacre/procfs.lock"
 #define END_TIMEOUT_MS 10000
@@ -286,6 +287,34 @@ int views_register(const char *id, const struct cgroup_group *group,
 	if (r < 0)
 		return fault_set(f, r, "cannot open the container's view in '%s'", path);
 	return 0;
+}
+
+static int make_filter(struct seccomp_filter *filter, struct fault *f)
+{
+	int r = 0;
+
+#ifdef __x86_64__
+	r = seccomp_add_arch(filter, "SCMP_ARCH_X86", f);
+#endif
+	if (r >= 0)
+		r = seccomp_add_rule(filter, "sysinfo", "SCMP_ACT_NOTIFY", NULL, NULL, 0, f);
+	return r < 0 ? r : seccomp_compile(filter, f);
+}
+
+int views_answer_calls(struct plan *plan, struct fault *f)
+{
+	int r;
+
+	if (plan->seccomp || access(PROCFS_SECCOMP_DEFAULT, W_OK) < 0)
+		return 0;
+	r = seccomp_new("SCMP_ACT_ALLOW", NULL, &plan->seccomp, f);
+	if (r < 0)
+		return r;
+	r = make_filter(plan->seccomp, f);
+	if (r < 0)
+		return r;
+	plan->seccomp_listener = strdup(PROCFS_SECCOMP_DEFAULT);
+	return plan->seccomp_listener ? 0 : fault_set(f, -ENOMEM, "cannot make the plan");
 }
 
 void views_unregister(const char *id)

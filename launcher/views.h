@@ -7,6 +7,7 @@
 #include "common/cgroup_group.h"
 #include "launcher/child.h"
 #include "launcher/fault.h"
+#include "launcher/plan.h"
 
 /**
  * views_hold_daemon() - start nacre-procfs unless one answers, and keep it
@@ -33,6 +34,16 @@ void views_end_daemon(void);
  */
 int views_register(const char *id, const struct cgroup_group *group,
 		   struct child_tree **ret_trees, size_t *ret_count, struct fault *fault);
+
+/**
+ * views_answer_calls() - have sysinfo(2) say in the container what its files say
+ *
+ * Gives @plan a filter that hands the call to nacre-procfs, unless it has a filter
+ * already, or the daemon is too old for that.
+ *
+ * Return: 0 or negative errno with @fault.
+ */
+int views_answer_calls(struct plan *plan, struct fault *fault);
 
 /** views_unregister() - end the view; one that is gone already is fine */
 void views_unregister(const char *id);

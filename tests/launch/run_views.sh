@@ -25,6 +25,11 @@ eq "$("${VIEW[@]}" --memory 256M --cpus 1 -- sh -c "$look")" "MemTotal:         
 1
 1" "256 MiB and one CPU"
 eq "$("${VIEW[@]}" --memory 256M -- free -m | awk '/^Mem/ { print $2 }')" 256 "free's total"
+if command -v busybox >/dev/null; then
+	# It asks sysinfo(2), and so would show the host.
+	eq "$("${VIEW[@]}" --memory 256M -- busybox free -m | awk '/^Mem/ { print $2 }')" 256 "busybox' free"
+	has "$("${VIEW[@]}" -- busybox uptime)" "up 0 min" "busybox' uptime"
+fi
 [ ! -e /run/nacre/procfs.sock ] || fail "nacre-procfs was left behind"
 eq "$(mounts_below /run/nacre)" "" "its mount"
 
