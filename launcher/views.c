@@ -218,15 +218,21 @@ static int add_files(struct tree_list *list, int dir_fd, const char *target)
 }
 
 /* Below sys/ these directories are covered as a whole: their entries differ too. */
+static const struct {
+	const char *path;
+	bool directory;
+} below_sys[] = {
+	{ "sys/devices/system/cpu", true },
+	{ "sys/devices/system/node", true },
+	{ "sys/kernel/mm/hugepages", true },
+	{ "sys/devices/virtual/dmi/id/product_uuid", false },
+};
+
 static int add_sys(struct tree_list *list, int view_fd)
 {
-	static const char *const dirs[] = {
-		"sys/devices/system/cpu", "sys/devices/system/node",
-	};
-
-	for (size_t i = 0; i < sizeof(dirs) / sizeof(dirs[0]); i++) {
-		cleanup_fd int fd = neg_errno(openat(view_fd, dirs[i],
-						     O_PATH | O_DIRECTORY | O_CLOEXEC));
+	for (size_t i = 0; i < sizeof(below_sys) / sizeof(below_sys[0]); i++) {
+		cleanup_fd int fd = neg_errno(openat(view_fd, below_sys[i].path,
+						     O_PATH | O_NOFOLLOW | O_CLOEXEC));
 		char target[64];
 		int r;
 
@@ -234,8 +240,8 @@ static int add_sys(struct tree_list *list, int view_fd)
 			continue;
 		if (fd < 0)
 			return fd;
-		snprintf(target, sizeof(target), "/%s", dirs[i]);
-		r = add_tree(list, fd, target, true);
+		snprintf(target, sizeof(target), "/%s", below_sys[i].path);
+		r = add_tree(list, fd, target, below_sys[i].directory);
 		if (r < 0)
 			return r;
 	}

@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "common/cleanup.h"
 #include "procfs/clock.h"
@@ -96,6 +97,22 @@ static bool is_full_locked(const struct container *c, int r) REQUIRES(c->lock)
 	       (c->group && group_highest_fd(c->group) >= c->cs->fd_limit);
 }
 
+/* What names a container for good: its id, or where it is. */
+static const char *lasting_name(const struct container *c)
+{
+	const char *best = "";
+
+	if (c->slot->id[0])
+		return c->slot->id;
+	for (int i = 0; i < GROUP_PLACES; i++) {
+		const char *path = container_path(c, i);
+
+		if (path && strlen(path) > strlen(best))
+			best = path;
+	}
+	return best;
+}
+
 static int view_once(struct container *c, unsigned needs, const char *host_path,
 		     struct view *v, bool *ret_full)
 {
@@ -119,6 +136,7 @@ static int view_once(struct container *c, unsigned needs, const char *host_path,
 		.account = &c->slot->account,
 		.start_ns = c->start_ns,
 		.clock_offset_ns = c->clock_offset_ns,
+		.name = lasting_name(c),
 		.missing = c->cs->world->missing,
 	};
 	if (c->trace && pthread_equal(c->tracer, pthread_self()))

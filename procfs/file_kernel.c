@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* procfs/file_kernel.c - slabinfo, pressure, pid_max and threads-max */
+/* procfs/file_kernel.c - slabinfo, pressure, pid_max, threads-max, the machine's UUID */
 #include "config.h"
 #include "procfs/file.h"
 
@@ -29,5 +29,11 @@ int file_pid_max(const struct view *v, struct buf *out)
 	uint64_t host = strtoull(buf_text(&v->host_text), NULL, 10);
 
 	buf_addf(out, "%" PRIu64 "\n", v->pids_limit < host ? v->pids_limit : host);
+	return buf_error(out);
+}
+
+int file_product_uuid(const struct view *v, struct buf *out)
+{
+	buf_addf(out, "%s\n", v->uuid);
 	return buf_error(out);
 }

@@ -160,6 +160,61 @@ int file_node_meminfo(const struct view *v, struct buf *out)
 	return buf_error(out);
 }
 
+static const struct {
+	const char *name, *line;
+} node_amounts[] = {
+	{ "nr_free_pages", "MemFree" },
+	{ "nr_inactive_anon", "Inactive(anon)" },
+	{ "nr_active_anon", "Active(anon)" },
+	{ "nr_inactive_file", "Inactive(file)" },
+	{ "nr_active_file", "Active(file)" },
+	{ "nr_zone_inactive_anon", "Inactive(anon)" },
+	{ "nr_zone_active_anon", "Active(anon)" },
+	{ "nr_zone_inactive_file", "Inactive(file)" },
+	{ "nr_zone_active_file", "Active(file)" },
+	{ "nr_unevictable", "Unevictable" },
+	{ "nr_zone_unevictable", "Unevictable" },
+	{ "nr_anon_pages", "AnonPages" },
+	{ "nr_mapped", "Mapped" },
+	{ "nr_file_pages", "FilePages" },
+	{ "nr_dirty", "Dirty" },
+	{ "nr_writeback", "Writeback" },
+	{ "nr_shmem", "Shmem" },
+	{ "nr_slab_reclaimable", "SReclaimable" },
+	{ "nr_slab_unreclaimable", "SUnreclaim" },
+	{ "nr_page_table_pages", "PageTables" },
+};
+
+/* @host: the host's figure, in pages */
+static uint64_t node_pages(const struct view *v, const char *name, uint64_t host)
+{
+	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+
+	for (size_t i = 0; i < TEXT_COUNT(node_amounts); i++)
+		if (strcmp(node_amounts[i].name, name) == 0)
+			return node_figure(v, node_amounts[i].line, host * page) / page;
+	return 0;
+}
+
+/* numastat, too: no cgroup counts where its pages were wanted, so all of it is 0. */
+int file_node_vmstat(const struct view *v, struct buf *out)
+{
+	if (v->memory.is_host)
+		return file_copy(v, out);
+
+	for (const char *p = buf_text(&v->host_text); *p;) {
+		size_t length = strcspn(p, " \n");
+		char name[64];
+
+		snprintf(name, sizeof(name), "%.*s", (int)length, p);
+		buf_addf(out, "%s %" PRIu64 "\n", name,
+			 node_pages(v, name, strtoull(p + length, NULL, 10)));
+		p = strchrnul(p, '\n');
+		p += *p == '\n';
+	}
+	return buf_error(out);
+}
+
 static int add_count(uint64_t count, struct buf *out)
 {
 	buf_addf(out, "%" PRIu64 "\n", count);

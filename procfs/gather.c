@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <uuid.h>
 
 #include "common/cleanup.h"
 #include "common/errors.h"
@@ -82,6 +83,23 @@ static int gather_pids(const struct gather *g, struct view *v)
 		if (limit < v->pids_limit)
 			v->pids_limit = limit;
 	}
+	return 0;
+}
+
+/*
+ * One container has the same UUID whenever and as often as it is started here, and
+ * another one elsewhere: derived from the host's own, of which it tells nothing.
+ */
+static int gather_uuid(const struct gather *g, struct view *v)
+{
+	cleanup_buf struct buf text = BUF_INIT;
+	uuid_t host = { 0 }, uuid;
+
+	if (host_read(g->host, "sys/devices/virtual/dmi/id/product_uuid", &text) == 0)
+		(void)uuid_parse_range(buf_text(&text), buf_text(&text) +
+				       strcspn(buf_text(&text), "\n"), host);
+	uuid_generate_sha1(uuid, host, g->name ? g->name : "", g->name ? strlen(g->name) : 0);
+	uuid_unparse_lower(uuid, v->uuid);
 	return 0;
 }
 
@@ -179,6 +197,8 @@ int gather_view(struct gather *g, unsigned needs, const char *host_path, struct 
 		r = gather_huge_file(g, host_path, v);
 	if (r >= 0 && needs & VIEW_PRESSURE)
 		r = gather_pressure(g, host_path, v);
+	if (r >= 0 && needs & VIEW_UUID)
+		r = gather_uuid(g, v);
 	if (r >= 0 && needs & VIEW_CPUINFO)
 		r = host_cpuinfo(g->host, &v->host_text);
 	if (r >= 0 && needs & VIEW_HOST)

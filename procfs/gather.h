@@ -41,6 +41,7 @@ struct gather {
 	struct account *account;	/* in the state; NULL: rows begin anew */
 	uint64_t start_ns;	/* when the container began, CLOCK_BOOTTIME */
 	int64_t clock_offset_ns;	/* of its time namespace */
+	const char *name;	/* tells it from other containers of this host */
 	uint64_t *missing;	/* MISSING_COUNT counters, added to atomically */
 };
 

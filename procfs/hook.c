@@ -30,11 +30,12 @@ static void cleanup_json_(struct json_object **object)
 
 #define cleanup_json __attribute__((cleanup(cleanup_json_)))
 
-/* Directories of /sys that are placed whole; all of /proc is placed file by file. */
+/* What of /sys is placed, directories whole; all of /proc is placed file by file. */
 static const char *const whole[] = {
 	"sys/devices/system/cpu",
 	"sys/devices/system/node",
 	"sys/kernel/mm/hugepages",
+	"sys/devices/virtual/dmi/id/product_uuid",
 };
 
 static const char *string_of(struct json_object *object, const char *key)

@@ -33,6 +33,8 @@ static const struct proc_file files[] = {
 	{ "proc/sys/kernel/pid_max", 0444, VIEW_PIDS | VIEW_HOST, file_pid_max },
 	{ "proc/sys/kernel/threads-max", 0444, VIEW_PIDS | VIEW_HOST, file_pid_max },
 
+	{ "sys/devices/virtual/dmi/id/product_uuid", 0400, VIEW_UUID, file_product_uuid },
+
 	{ CPU "online", 0, VIEW_CPUS, file_cpu_all },
 	{ CPU "possible", 0, VIEW_CPUS, file_cpu_all },
 	{ CPU "present", 0, VIEW_CPUS, file_cpu_all },
@@ -55,6 +57,14 @@ static const struct proc_file files[] = {
 	{ NODE "node[0-9]*/distance", 0, VIEW_NODES | VIEW_HOST, file_node_distance },
 	{ NODE "node[0-9]*/meminfo", 0, VIEW_MEMORY | VIEW_NODES | VIEW_NUMA | VIEW_HOST,
 	  file_node_meminfo },
+
+	{ NODE "node[0-9]*/numastat", 0, VIEW_MEMORY | VIEW_NODES | VIEW_NUMA | VIEW_HOST,
+	  file_node_vmstat },
+	{ NODE "node[0-9]*/vmstat", 0, VIEW_MEMORY | VIEW_NODES | VIEW_NUMA | VIEW_HOST,
+	  file_node_vmstat },
+	{ NODE "node[0-9]*/hugepages/*/nr_hugepages", 0, VIEW_HUGE, file_huge_total },
+	{ NODE "node[0-9]*/hugepages/*/free_hugepages", 0, VIEW_HUGE, file_huge_free },
+	{ NODE "node[0-9]*/hugepages/*/surplus_hugepages", 0, VIEW_HUGE, file_huge_surplus },
 
 	{ HUGE "*/nr_hugepages", 0, VIEW_HUGE, file_huge_total },
 	{ HUGE "*/nr_hugepages_mempolicy", 0, VIEW_HUGE, file_huge_total },

@@ -36,6 +36,7 @@ enum view_part {
 	VIEW_NUMA = 1 << 13,	/* usage by node; with VIEW_MEMORY and VIEW_NODES */
 	VIEW_HUGE = 1 << 14,	/* huge pages of the size that the path names */
 	VIEW_EVENTS = 1 << 15,	/* memory events; with VIEW_MEMORY */
+	VIEW_UUID = 1 << 16,	/* of the machine that the container seems to be */
 };
 
 /* How v1's limit on memory and swap together becomes a swap total. */
@@ -142,6 +143,7 @@ struct view {
 
 	struct buf host_text;	/* VIEW_HOST, _CPUINFO, _MEMINFO: owned; one of them */
 	struct buf pressure;	/* VIEW_PRESSURE: owned */
+	char uuid[37];		/* VIEW_UUID */
 	unsigned number;	/* the CPU or node in the file's path, if one is */
 };
 

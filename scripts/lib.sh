@@ -32,6 +32,7 @@ libfuse3-dev    library fuse3
 libcgroup-dev   library libcgroup
 libjson-c-dev   library json-c
 libseccomp-dev  library libseccomp
+uuid-dev        library uuid
 libcap-dev      library libcap
 libmnl-dev      library libmnl
 libarchive-dev  library libarchive

@@ -50,6 +50,7 @@ static inline int recorded_view(struct recorded *r, unsigned needs, const char *
 	struct gather g = {
 		.policy = &r->policy, .host = r->host, .group = r->group,
 		.account = r->account, .start_ns = r->start_ns, .missing = r->missing,
+		.name = "box",
 	};
 
 	return gather_view(&g, needs, path, v);

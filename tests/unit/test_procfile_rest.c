@@ -61,6 +61,15 @@ static const struct {
 	  "Node 1 MemUsed:           40960 kB\n"
 	  "Node 1 AnonPages:         10240 kB\n"
 	  "Node 1 HugePages_Total:       0\n" },
+	{ "v2.host", DEEP, NODE "node1/vmstat",
+	  "nr_free_pages 168960\nnr_anon_pages 2560\nnr_file_pages 7680\nnr_dirty 0\n"
+	  "nr_vmscan_write 0\n" },
+	{ "v2.host", DEEP, NODE "node1/numastat", "numa_hit 0\nother_node 0\n" },
+	{ "v2.host", DEEP, NODE "node1/hugepages/hugepages-2048kB/nr_hugepages", "16\n" },
+	{ "v2.host", DEEP, NODE "node1/hugepages/hugepages-2048kB/free_hugepages", "14\n" },
+	/* Of the host's as name space and the container's name, by SHA-1. */
+	{ "v2.host", DEEP, "sys/devices/virtual/dmi/id/product_uuid",
+	  "d1567670-d44f-520b-bd38-cb3c504fb4ce\n" },
 	{ "v2.host", DEEP, HUGE "nr_hugepages", "16\n" },
 	{ "v2.host", DEEP, HUGE "free_hugepages", "14\n" },
 	{ "v2.host", DEEP, HUGE "resv_hugepages", "1\n" },
