@@ -56,6 +56,7 @@ static const struct verb {
 	{ "resume", verb_resume, "let them go on" },
 	{ "update", verb_update, "change the limits of a container" },
 	{ "list", verb_list, "list containers" },
+	{ "check", verb_check, "tell what this host can do, and what to do about the rest" },
 	{ "images", verb_images, "list images" },
 	{ "import", verb_import, "take in an image: an OCI layout, an archive" },
 	{ "rmi", verb_rmi, "remove an image" },

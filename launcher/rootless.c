@@ -41,8 +41,8 @@ bool rootless_is_needed(void)
 	return geteuid() != 0;
 }
 
-/* The first range of "name:start:count" or "uid:start:count" lines. */
-static bool find_subordinate(const char *file, uint32_t *ret_start, uint32_t *ret_count)
+/* Lines are "name:start:count" or "uid:start:count". */
+bool rootless_find_ids(const char *file, uint32_t *ret_start, uint32_t *ret_count)
 {
 	cleanup_buf struct buf text = BUF_INIT;
 	struct passwd *user = getpwuid(geteuid());
@@ -73,8 +73,8 @@ static int make_maps(struct idmap *uids, struct idmap *gids)
 
 	if (r >= 0)
 		r = idmap_add(gids, 0, getegid(), 1);
-	if (r < 0 || !find_subordinate("/etc/subuid", &uid_start, &uid_count) ||
-	    !find_subordinate("/etc/subgid", &gid_start, &gid_count))
+	if (r < 0 || !rootless_find_ids("/etc/subuid", &uid_start, &uid_count) ||
+	    !rootless_find_ids("/etc/subgid", &gid_start, &gid_count))
 		return r;
 	r = idmap_add(uids, 1, uid_start, uid_count);
 	return r < 0 ? r : idmap_add(gids, 1, gid_start, gid_count);

@@ -19,6 +19,9 @@ bool rootless_is_needed(void);
 /** rootless_is_root() - we are the machine's root, not that of a user's namespace */
 bool rootless_is_root(void);
 
+/** rootless_find_ids() - the first range that a file such as /etc/subuid grants us */
+bool rootless_find_ids(const char *file, uint32_t *ret_start, uint32_t *ret_count);
+
 /**
  * rootless_reenter() - run the same command line in a user namespace
  *

@@ -34,6 +34,7 @@ int verb_ps(const struct globals *globals, int argc, char **argv);
 int verb_resume(const struct globals *globals, int argc, char **argv);
 int verb_update(const struct globals *globals, int argc, char **argv);
 
+int verb_check(const struct globals *globals, int argc, char **argv);
 int verb_diff(const struct globals *globals, int argc, char **argv);
 int verb_inspect(const struct globals *globals, int argc, char **argv);
 int verb_logs(const struct globals *globals, int argc, char **argv);
