@@ -239,24 +239,16 @@ static int set_size(struct unionfs *u, const struct call *call,
 }
 
 /*
- * Having removed a name the kernel writes the file's times back, for the ctime's sake,
- * which no layer would take from us anyway. If it was the last name and the mtime is
- * as it was, there is nothing to do, least of all to copy the file up.
+ * A kernel that keeps the times of files itself (only such a one sends ctimes) writes
+ * them back when it lets go of a file, also of one that was removed. Nobody will see
+ * them then, for which least of all a lower file need be copied up.
  */
-static int set_nothing(struct unionfs *u, struct inode *inode,
-		       const struct attr_change *c, struct stat *ret)
-	REQUIRES(inode->lock)
+static bool is_farewell(struct inode *inode, const struct attr_change *c)
 {
-	int r;
-
-	if (c->set != (FUSE_SET_ATTR_MTIME | FUSE_SET_ATTR_CTIME) ||
-	    inode_is_dir(inode) || name_live(inode, inode->layer))
-		return 0;
-	r = get_locked(u, inode, ret);
-	if (r < 0)
-		return r;
-	return ret->st_mtim.tv_sec == c->st.st_mtim.tv_sec &&
-	       ret->st_mtim.tv_nsec == c->st.st_mtim.tv_nsec;
+	lock_scope(&inode->lock);
+	return c->set == (FUSE_SET_ATTR_MTIME | FUSE_SET_ATTR_CTIME) &&
+	       inode->type == DT_REG && !inode_has(inode, INODE_TMPFILE) &&
+	       !name_live(inode, inode->layer);
 }
 
 int attr_set(struct unionfs *u, const struct call *call, struct inode *inode,
@@ -266,11 +258,8 @@ int attr_set(struct unionfs *u, const struct call *call, struct inode *inode,
 
 	if (union_is_read_only(u))
 		return -EROFS;
-	lock_take(&inode->lock);
-	r = set_nothing(u, inode, c, ret);
-	lock_drop(&inode->lock);
-	if (r != 0)
-		return r < 0 ? r : 0;
+	if (is_farewell(inode, c))
+		return attr_get(u, inode, ret);
 	/* The only part that may take long, or find the disk full: first. */
 	if (c->set & FUSE_SET_ATTR_SIZE)
 		r = set_size(u, call, inode, c);

@@ -69,9 +69,9 @@ static bool has_set_id(int fd)
 	return fstat(fd, &st) < 0 || (st.st_mode & (S_ISUID | S_ISGID));
 }
 
-static bool can_pass(const struct unionfs *u, const struct backing *b)
+static bool can_pass(const struct unionfs *u, const struct backing *b, bool is_plain)
 {
-	return b->is_writable ? !has_set_id(b->fd) : u->passes_lower;
+	return b->is_writable ? is_plain || !has_set_id(b->fd) : u->passes_lower;
 }
 
 static bool belongs_to_root(pid_t pid)
@@ -98,8 +98,8 @@ static bool keeps_set_id(const struct call *call, int flags)
 }
 
 /* Have the inode's file passed, if it can be: then it has a backing id. */
-static void begin_passing(struct unionfs *u, struct inode *inode, bool as_root)
-	REQUIRES(inode->lock)
+static void begin_passing(struct unionfs *u, struct inode *inode, bool as_root,
+			  bool is_plain) REQUIRES(inode->lock)
 {
 	struct backing *b;
 	int32_t id = 0;
@@ -110,7 +110,7 @@ static void begin_passing(struct unionfs *u, struct inode *inode, bool as_root)
 		return;
 	if (data_read_locked(u, inode, &b) < 0)
 		return;
-	if (can_pass(u, b))
+	if (can_pass(u, b, is_plain))
 		id = passthrough_register(u, b->fd, as_root);
 	if (id > 0) {
 		inode->backing_id = id;
@@ -154,12 +154,12 @@ int handle_leave_lower(struct unionfs *u, struct inode *inode)
 }
 
 static int open_locked(struct unionfs *u, struct inode *inode, uint64_t id,
-		       int flags, bool as_root, struct opened *ret)
+		       int flags, bool as_root, bool is_plain, struct opened *ret)
 	REQUIRES(inode->lock)
 {
 	if (id != inode_node_id(inode) && passthrough_has_left(u, id))
 		return -ESTALE;
-	begin_passing(u, inode, as_root);
+	begin_passing(u, inode, as_root, is_plain);
 	/* Two inodes of the kernel have a file in common, but never pages. */
 	if (id != inode_node_id(inode) &&
 	    (!inode->backing_id || inode->passes_below))
@@ -187,7 +187,7 @@ static bool holds_its_data(struct inode *inode)
 }
 
 int handle_open(struct unionfs *u, const struct call *call, struct inode *inode,
-		uint64_t id, int flags, struct opened *ret)
+		uint64_t id, int flags, bool is_plain, struct opened *ret)
 {
 	bool was_ready = holds_its_data(inode), as_root;
 	int r;
@@ -205,7 +205,7 @@ int handle_open(struct unionfs *u, const struct call *call, struct inode *inode,
 	}
 	as_root = keeps_set_id(call, flags);
 	lock_take(&inode->lock);
-	r = open_locked(u, inode, id, flags, as_root, ret);
+	r = open_locked(u, inode, id, flags, as_root, is_plain, ret);
 	lock_drop(&inode->lock);
 	if (r < 0)
 		return r;

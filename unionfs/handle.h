@@ -38,12 +38,14 @@ struct opened {
  * handle_open() - open a regular file
  * @id:		the node id that the request named
  * @flags:	as open(2)'s; O_TRUNC truncates; with O_CREAT it was just made
+ * @is_plain:	it is known to have no set-id bits
  *
  * Return: 0, to be given back with handle_release(); -EINPROGRESS, see up_object();
  * -ESTALE if the inode must be opened by its newer node id; whatever copying up may fail with.
  */
 int handle_open(struct unionfs *u, const struct call *call, struct inode *inode,
-		uint64_t id, int flags, struct opened *ret) EXCLUDES(inode->lock);
+		uint64_t id, int flags, bool is_plain, struct opened *ret)
+	EXCLUDES(inode->lock);
 
 /** handle_release() - one open with this backing id and these flags was closed */
 void handle_release(struct unionfs *u, struct inode *inode, uint64_t id,

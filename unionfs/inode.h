@@ -42,6 +42,7 @@ enum inode_flag {
 	INODE_PARKED = 1 << 8,	   /* without a name, it stands in the work directory */
 	INODE_NO_XATTRS = 1 << 9,  /* certainly none that clients could see */
 	INODE_NO_CAPS = 1 << 10,   /* certainly no security.capability */
+	INODE_TMPFILE = 1 << 11,   /* made without a name, may get one yet */
 };
 
 struct inode_key {

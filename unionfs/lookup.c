@@ -474,7 +474,7 @@ int lookup_nameless(struct unionfs *u, const struct statx *stx, int take_fd,
 		close(take_fd);
 		return r;
 	}
-	(*ret)->flags |= INODE_DATA_HERE | INODE_NO_CAPS;
+	(*ret)->flags |= INODE_DATA_HERE | INODE_NO_CAPS | INODE_TMPFILE;
 	(*ret)->fd = take_fd;
 	return 0;
 }

@@ -69,6 +69,7 @@ static int serve(const struct options *o, struct mounted *m)
 		.foreground = o->foreground,
 		.debug = o->debug,
 		.threads = o->threads,
+		.spin_us = o->spin_us ? (int)o->spin_us : -1,
 		.state_bytes = state_bytes(),
 	};
 	struct fuse_lowlevel_ops ops = { 0 };

@@ -72,7 +72,8 @@ static void op_create(fuse_req_t req, fuse_ino_t parent, const char *name,
 	}
 	if (op.u->passes_data)
 		r = handle_open(op.u, &op.call, inode, inode_node_id(inode),
-				(fi->flags & ~O_TRUNC) | O_CREAT, &opened);
+				(fi->flags & ~O_TRUNC) | O_CREAT,
+				!(st.st_mode & (S_ISUID | S_ISGID)), &opened);
 	if (r < 0) {
 		inode_forget(&op.u->inodes, inode_node_id(inode), 1);
 		reply_result(req, r);

@@ -17,7 +17,7 @@ static int run_open(struct op *op)
 {
 	struct opened opened;
 	int r = handle_open(op->u, &op->call, op->inode, op->id, op->fi.flags,
-			    &opened);
+			    false, &opened);
 
 	if (r < 0)
 		return reply_result(op->req, r);

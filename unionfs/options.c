@@ -14,6 +14,7 @@
 #include "unionfs/options_values.h"
 
 #define TIMEOUT_FOR_EVER 1e9
+#define SPIN_US		 30
 
 #define FIELD(name) offsetof(struct options, name)
 
@@ -87,6 +88,8 @@ static const struct opt mount_rows[] = {
 	  "gather small writes in the kernel", parse_bool },
 	{ "threads", 0, OPT_UINT, FIELD(threads), "N",
 	  "worker threads; 0, the default: one per core" },
+	{ "spin", 0, OPT_UINT, FIELD(spin_us), "MICROSECONDS",
+	  "look so long for the next request before sleeping; 30 by default" },
 	{ "allow_other", 0, OPT_FLAG, FIELD(allow_other), NULL,
 	  "let other users in; the default for root" },
 	{ "default_permissions", 0, OPT_FLAG, FIELD(default_permissions) },
@@ -181,6 +184,7 @@ void options_init(struct options *o)
 		.redirect_dir = REDIRECT_DIR_ON,
 		.metacopy = true,
 		.timeout_seconds = TIMEOUT_FOR_EVER,
+		.spin_us = SPIN_US,
 		.fsync = true,
 		.writeback = true,
 		.default_permissions = true,

@@ -90,6 +90,7 @@ struct options {
 	bool fsync;
 	bool writeback;
 	unsigned threads;		/* 0: one per core */
+	unsigned spin_us;		/* 0: never */
 	bool foreground, debug;
 	bool allow_other, default_permissions;
 	bool read_only;

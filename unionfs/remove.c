@@ -53,6 +53,7 @@ static int keep_data(struct unionfs *u, struct inode *inode) REQUIRES(inode->loc
 int change_keep(struct unionfs *u, struct inode *inode, const struct name *name,
 		bool *ret_kept)
 {
+	cleanup_dirfd struct dirfd_ref ref = { &u->fds, NULL };
 	cleanup_where struct where w = WHERE_INIT;
 	int r;
 
@@ -66,11 +67,16 @@ int change_keep(struct unionfs *u, struct inode *inode, const struct name *name,
 	if (*ret_kept)
 		return 0;
 	r = keep_data(u, inode);
-	if (r >= 0)
+	/* Not through a descriptor of its own, if it is a directory without one. */
+	if (r >= 0 && name && name->layer == LAYER_TOP)
+		r = fdcache_get(u, inode_at(&u->inodes, name->parent), LAYER_TOP,
+				&ref.d);
+	else if (r >= 0)
 		r = where_find(u, inode, &w);
 	if (r < 0)
 		return r;
-	r = neg_errno(openat(w.dir_fd, w.name[0] ? w.name : ".",
+	r = neg_errno(openat(ref.d ? ref.d->fd : w.dir_fd,
+			     ref.d ? name->text : w.name[0] ? w.name : ".",
 			     O_PATH | O_NOFOLLOW | O_CLOEXEC));
 	if (r < 0)
 		return r;
