@@ -130,6 +130,22 @@ int aufs_set_opaque(int dir_fd)
 	return r == -EEXIST ? 0 : r;
 }
 
+int opaque_make(struct workdir *work, int dir_fd, const char *name)
+{
+	const struct workdir_options *options = workdir_options(work);
+	cleanup_fd int fd = -1;
+	int r;
+
+	r = opaque_set(options->ns, dir_fd, name);
+	if (!options->aufs_whiteouts)
+		return r;
+
+	/* With AUFS marks the attribute is a courtesy; the file is what counts. */
+	fd = neg_errno(openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW |
+						    O_CLOEXEC));
+	return fd < 0 ? fd : aufs_set_opaque(fd);
+}
+
 static int aufs_whiteout_make(int dir_fd, const char *name)
 {
 	char mark[NAME_MAX + 1];

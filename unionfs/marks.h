@@ -50,6 +50,9 @@ int opacity_of(enum overlay_ns ns, int dir_fd, const char *name,
 /** opaque_set() - hide the layers below @name */
 int opaque_set(enum overlay_ns ns, int dir_fd, const char *name);
 
+/** opaque_make() - the same in the form the upper writes; 0 or -errno */
+int opaque_make(struct workdir *work, int dir_fd, const char *name);
+
 /** aufs_is_name() - does @name begin as AUFS's marks do */
 bool aufs_is_name(const char *name);
 

@@ -218,22 +218,6 @@ static int set_owner(struct making *m)
 	return r < 0 ? r : 1;
 }
 
-static int set_opaque(struct making *m)
-{
-	const struct workdir_options *options = workdir_options(m->work);
-	cleanup_fd int fd = -1;
-	int r;
-
-	r = opaque_set(options->ns, m->dir_fd, m->name);
-	if (!options->aufs_whiteouts)
-		return r;
-
-	/* With AUFS marks the attribute is a courtesy; the file is what counts. */
-	fd = neg_errno(openat(m->dir_fd, m->name, O_RDONLY | O_DIRECTORY |
-			      O_NOFOLLOW | O_CLOEXEC));
-	return fd < 0 ? fd : aufs_set_opaque(fd);
-}
-
 /* What could be taken for a mark when this layer is a lower one some day. */
 static int set_literal(struct making *m)
 {
@@ -260,7 +244,7 @@ static int make(struct making *m, const char *final_name)
 		return r;
 
 	if (m->spec->opaque)
-		r = set_opaque(m);
+		r = opaque_make(m->work, m->dir_fd, m->name);
 	if (r >= 0 && aufs_is_name(final_name))
 		r = set_literal(m);
 	if (r >= 0 && keeps_owner_in_attr(m))

@@ -198,7 +198,7 @@ static int clear_dir(struct rename *r, struct side *s)
 		return e < 0 ? e : 0;
 	e = copy_up_stage(&copy, &staged);
 	if (e >= 0)
-		e = opaque_set(r->u->ns, workdir_fd(work), staged.name);
+		e = opaque_make(work, workdir_fd(work), staged.name);
 	if (e >= 0)
 		e = union_key(r->u, &staged.stx, &key);
 	if (e >= 0)
@@ -251,7 +251,7 @@ static int prepare(struct rename *r, struct side *s, const struct side *other)
 			e = change_redirect(r->u, s->dir, s->ref.d->fd, s->name,
 					    s->inode, s->dir == other->dir);
 		else if (e >= 0 && dir_has_lower(other->dir->dir))
-			e = opaque_set(r->u->ns, s->ref.d->fd, s->name);
+			e = opaque_make(r->u->work, s->ref.d->fd, s->name);
 	} else if (s->inode->type == DT_REG) {
 		e = data_is_metacopy(r->u, s->inode);
 		if (e > 0)
