@@ -128,21 +128,29 @@ void keep_adopt(struct session *s)
 	}
 }
 
-static int take_place(struct record *r)
+/* From where the last one was found: most places are soon free again. */
+static int take_place(struct session *s)
 {
-	/* 0 stands for "none" in the tables of those who keep. */
-	for (unsigned i = 1; i < RECORD_KEPT; i++) {
+	unsigned at = atomic_load_explicit(&s->keep_next, memory_order_relaxed);
+
+	for (unsigned n = 0; n < RECORD_KEPT; n++, at++) {
+		unsigned i = at % RECORD_KEPT;
 		uint8_t was = 0;
 
-		if (atomic_compare_exchange_strong(&r->kept_taken[i], &was, 1))
-			return (int)i;
+		/* 0 stands for "none" in the tables of those who keep. */
+		if (i == 0 ||
+		    !atomic_compare_exchange_strong(&s->record->kept_taken[i],
+						    &was, 1))
+			continue;
+		atomic_store_explicit(&s->keep_next, i + 1, memory_order_relaxed);
+		return (int)i;
 	}
 	return -EMFILE;
 }
 
 int session_keep_fd(struct session *s, int fd)
 {
-	int place = take_place(s->record);
+	int place = take_place(s);
 	int r;
 
 	if (place < 0)

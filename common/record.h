@@ -34,7 +34,7 @@ enum {
 	RECORD_ORPHANS = 128,
 	RECORD_SUSPECTS = 32,
 	RECORD_INIT_BYTES = 256,
-	RECORD_KEPT = 4096,	   /* descriptors */
+	RECORD_KEPT = 16384,	   /* descriptors: SESSION_KEPT_MAX */
 	RECORD_CRASHES_ALLOWED = 3, /* then a request is answered EIO */
 };
 

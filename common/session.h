@@ -35,7 +35,10 @@ enum session_feature {
 	SESSION_FEATURE_COUNT,
 };
 
-enum { SESSION_INHERIT_FDS = 4 };
+enum {
+	SESSION_INHERIT_FDS = 4,
+	SESSION_KEPT_MAX = 16384,	/* places are below that */
+};
 
 struct session_config {
 	const char *fsname;	   /* first column of /proc/mounts */
@@ -220,7 +223,7 @@ void session_extend_open(struct session *s, uint32_t open_flags,
  * @fd:	lent; the holder gets one of its own
  *
  * For what has no name to be opened by again, as unlinked files. There is room
- * for some 4000, and they count against the holder's limit of open files.
+ * for some 16000, and they count against the holder's limit of open files.
  *
  * Return: its place, > 0, to be written into the state; -EMFILE.
  */

@@ -27,6 +27,7 @@ struct session {
 	struct fuse_session *fuse;
 	struct receive receive;
 	int inherited[RECORD_KEPT];	/* owned; see keep.h */
+	_Atomic unsigned keep_next;	/* where to look for a free place */
 	struct fuse_conn_info *conn;	/* only inside init() */
 	uint64_t wanted;		/* INIT flags beyond libfuse's */
 	unsigned stack_depth;

@@ -209,8 +209,8 @@ static int link_over_whiteout(struct unionfs *u, const struct where *w,
 }
 
 /* A metacopy's other names must lead to the same data: an absolute redirect does. */
-static int redirect_for_link(struct unionfs *u, struct inode *inode,
-			     const struct where *w) REQUIRES(inode->lock)
+int change_redirect_fully(struct unionfs *u, struct inode *inode,
+			  const struct where *w)
 {
 	const struct name *name = name_of(inode, LAYER_TOP);
 	cleanup_free char *path = NULL;
@@ -252,7 +252,7 @@ static int link_locked(struct unionfs *u, struct inode *inode, struct inode *dir
 	if (r >= 0)
 		r = where_find(u, inode, &w);
 	if (r >= 0)
-		r = redirect_for_link(u, inode, &w);
+		r = change_redirect_fully(u, inode, &w);
 	if (r >= 0)
 		r = change_mark_impure(u, dir, ref.d->fd, inode);
 	if (r >= 0)

@@ -13,6 +13,7 @@
 #include "unionfs/object.h"
 
 struct call;
+struct where;
 struct unionfs;
 
 /**
@@ -63,6 +64,11 @@ int change_keep(struct unionfs *u, struct inode *inode, const struct name *name,
 		bool *ret_kept) REQUIRES(inode->lock);
 void change_unkeep(struct unionfs *u, struct inode *inode, bool kept)
 	REQUIRES(inode->lock);
+
+/** change_redirect_fully() - let a metacopy say by a whole path where its data is, so
+ *	that this can be found from anywhere; 0, also for what is no metacopy; -errno */
+int change_redirect_fully(struct unionfs *u, struct inode *inode,
+			  const struct where *w) REQUIRES(inode->lock);
 
 /** change_drop_index() - a name went: if it was the last, the index lets go too */
 void change_drop_index(struct unionfs *u, struct inode *inode)

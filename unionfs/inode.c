@@ -203,8 +203,7 @@ static void adopt_name(void *table, void *block)
 /* Without a name nothing but a descriptor of the holder's leads to it. */
 static bool is_lost(const struct inode *inode)
 {
-	return inode->slot != 0 && !inode->names && !inode->place &&
-	       !inode_has(inode, INODE_PARKED);
+	return inode->slot != 0 && !inode->names && !inode->place;
 }
 
 static void adopt_inode(struct inode_table *t, struct inode *inode)

@@ -39,7 +39,6 @@ enum inode_flag {
 	INODE_LOST = 1 << 6,	   /* pages that could not be written are being dropped */
 	INODE_LOST_TIME = 1 << 7,  /* the time of a lost write is yet to come */
 	INODE_INDEXED = 1 << 5,	   /* the copy is in the index, and says its nlink */
-	INODE_PARKED = 1 << 8,	   /* without a name, it stands in the work directory */
 	INODE_NO_XATTRS = 1 << 9,  /* certainly none that clients could see */
 	INODE_NO_CAPS = 1 << 10,   /* certainly no security.capability */
 	INODE_TMPFILE = 1 << 11,   /* made without a name, may get one yet */

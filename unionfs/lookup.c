@@ -14,6 +14,7 @@
 #include "unionfs/dir_record.h"
 #include "unionfs/index.h"
 #include "unionfs/marks.h"
+#include "unionfs/nameless.h"
 #include "unionfs/origin.h"
 #include "unionfs/union.h"
 #include "unionfs/where.h"
@@ -475,6 +476,7 @@ int lookup_nameless(struct unionfs *u, const struct statx *stx, int take_fd,
 		return r;
 	}
 	(*ret)->flags |= INODE_DATA_HERE | INODE_NO_CAPS | INODE_TMPFILE;
-	(*ret)->fd = take_fd;
+	lock_scope(&(*ret)->lock);
+	nameless_hold(u, *ret, take_fd);
 	return 0;
 }

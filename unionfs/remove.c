@@ -16,6 +16,7 @@
 #include "unionfs/index.h"
 #include "unionfs/lookup.h"
 #include "unionfs/marks.h"
+#include "unionfs/nameless.h"
 #include "unionfs/union.h"
 #include "unionfs/up.h"
 #include "unionfs/where.h"
@@ -62,10 +63,12 @@ int change_keep(struct unionfs *u, struct inode *inode, const struct name *name,
 	    has_other_upper_name(inode, name))
 		return 0;
 	/* A file that is open for writing already needs no other descriptor. */
-	inode->fd = data_lend(&u->data, inode);
-	*ret_kept = inode->fd >= 0;
-	if (*ret_kept)
+	r = data_lend(&u->data, inode);
+	if (r >= 0) {
+		nameless_hold(u, inode, r);
+		*ret_kept = true;
 		return 0;
+	}
 	r = keep_data(u, inode);
 	/* Not through a descriptor of its own, if it is a directory without one. */
 	if (r >= 0 && name && name->layer == LAYER_TOP)
@@ -73,25 +76,26 @@ int change_keep(struct unionfs *u, struct inode *inode, const struct name *name,
 				&ref.d);
 	else if (r >= 0)
 		r = where_find(u, inode, &w);
-	if (r < 0)
+	/* A successor has not got that open: a path leads it there. */
+	if (r >= 0)
+		r = change_redirect_fully(u, inode, &w);
+	if (r < 0 && r != -ENAMETOOLONG && r != -ERANGE && r != -ENOSPC &&
+	    r != -EDQUOT)
 		return r;
 	r = neg_errno(openat(ref.d ? ref.d->fd : w.dir_fd,
 			     ref.d ? name->text : w.name[0] ? w.name : ".",
 			     O_PATH | O_NOFOLLOW | O_CLOEXEC));
 	if (r < 0)
 		return r;
-	inode->fd = r;
+	nameless_hold(u, inode, r);
 	*ret_kept = true;
 	return 0;
 }
 
 void change_unkeep(struct unionfs *u, struct inode *inode, bool kept)
 {
-	if (!kept)
-		return;
-	if (!data_unlend(&u->data, inode))
-		close(inode->fd);
-	inode->fd = -1;
+	if (kept)
+		nameless_drop(u, inode);
 }
 
 void change_drop_index(struct unionfs *u, struct inode *inode)

@@ -14,6 +14,7 @@
 #include "common/log.h"
 #include "unionfs/dir.h"
 #include "unionfs/dir_record.h"
+#include "unionfs/nameless.h"
 #include "unionfs/where.h"
 
 #define MERGE_BYTES_MAX	 (64 * 1024 * 1024)
@@ -79,6 +80,7 @@ static void release(void *arg, struct inode *inode)
 	struct unionfs *u = arg;
 
 	data_release(&u->data, inode);
+	nameless_drop(u, inode);
 	if (!inode->dir)
 		return;
 	merge_detach(&u->merges, inode);
@@ -279,7 +281,13 @@ static int start_next(struct unionfs *u)
 	if (r < 0)
 		return r;
 	r = load_dirs(u);
-	return r < 0 ? r : dir_sweep(&u->inodes);
+	if (r >= 0)
+		r = dir_sweep(&u->inodes);
+	if (r >= 0)
+		nameless_adopt(u);
+	if (r >= 0 && u->work)
+		workdir_sweep(u->work);
+	return r;
 }
 
 int union_start(struct unionfs *u, void *memory, bool is_first)

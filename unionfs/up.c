@@ -16,6 +16,7 @@
 #include "unionfs/dir_record.h"
 #include "unionfs/force.h"
 #include "unionfs/index.h"
+#include "unionfs/nameless.h"
 #include "unionfs/union.h"
 #include "unionfs/up_impl.h"
 #include "unionfs/where.h"
@@ -41,7 +42,7 @@ static int adopt_nameless(struct unionfs *u, struct inode *inode,
 
 	if (fd < 0)
 		return fd;
-	inode->fd = fd;
+	nameless_hold(u, inode, fd);
 	return 0;
 }
 

@@ -110,6 +110,23 @@ void workdir_remove(struct workdir *work, const char *name)
 	(void)remove_tree(work->work_fd, name);
 }
 
+void workdir_sweep(struct workdir *work)
+{
+	cleanup_fd int fd = openat(work->work_fd, ".",
+				   O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	cleanup_dir DIR *dir = NULL;
+	struct dirent *entry;
+
+	if (fd >= 0)
+		dir = fdopendir(fd);
+	if (!dir)
+		return;
+	(void)take_fd(&fd);
+	while ((entry = readdir(dir)))
+		if (entry->d_name[0] == '#')
+			workdir_remove(work, entry->d_name);
+}
+
 static int whiteout_create_locked(struct workdir *work) REQUIRES(work->lock);
 static int whiteout_create_locked(struct workdir *work)
 {
@@ -497,11 +514,13 @@ void workdir_drop_index(struct workdir *work)
 	work->index_fd = -1;
 }
 
+struct workdir *workdir_close(struct workdir *work) NO_THREAD_SAFETY_ANALYSIS;
 struct workdir *workdir_close(struct workdir *work)
 {
 	if (!work)
 		return NULL;
 
+	whiteout_forget_locked(work);
 	close_if_open(work->index_fd);
 	close_if_open(work->work_fd);
 	close_if_open(work->parent_fd);

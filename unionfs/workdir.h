@@ -84,6 +84,13 @@ void workdir_cannot_clone(struct workdir *work, dev_t dev);
 void workdir_remove(struct workdir *work, const char *name);
 
 /**
+ * workdir_sweep() - remove what a process that died was building; best effort
+ *
+ * Nobody else may be building anything.
+ */
+void workdir_sweep(struct workdir *work);
+
+/**
  * workdir_whiteout() - link the shared whiteout inode to a temporary name
  *
  * Made on first use, made anew at the filesystem's link limit.
