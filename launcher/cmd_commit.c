@@ -89,6 +89,10 @@ static int commit_container(struct runtime *r, int argc, char **argv, struct fau
 	if (!s->upper)
 		return fault_set(f, 0, "what container '%s' changed is not in a layer of nacre's\n"
 				 "Commit it with the engine that made it.", s->id);
+	if (s->driver && (strcmp(s->driver, "btrfs") == 0 || strcmp(s->driver, "vfs") == 0))
+		return fault_set(f, 0, "with --rootfs-driver %s the changes of '%s' are not apart from "
+				 "the rest\nCommit all of it: nacre commit --upper %s %s", s->driver,
+				 s->id, s->upper, argv[argc - 1]);
 	if (!s->image && !has_option(argc, argv, "--image"))
 		return fault_set(f, 0, "container '%s' was not made from an image\n"
 				 "Name what the changes were made on with --image, or commit them "

@@ -198,6 +198,9 @@ static int compare(struct difference *d, const struct state *s, struct fault *f)
 	struct run_config config = { 0 };
 	int command, fd, r;
 
+	if (s->driver && (strcmp(s->driver, "btrfs") == 0 || strcmp(s->driver, "vfs") == 0))
+		return fault_set(f, 0, "with --rootfs-driver %s the changes of '%s' are not apart from "
+				 "the rest\nCompare '%s' with its layers.", s->driver, s->id, s->upper);
 	if (!s->upper || !s->words.count)
 		return fault_set(f, 0, "what container '%s' changed is not in a layer of nacre's\n"
 				 "Ask the engine that made its root.", s->id);

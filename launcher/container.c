@@ -23,6 +23,7 @@
 #include "launcher/net_files.h"
 #include "launcher/paths.h"
 #include "launcher/prepare.h"
+#include "launcher/rootfs_copy.h"
 #include "launcher/start_socket.h"
 #include "launcher/tree.h"
 #include "launcher/views.h"
@@ -229,6 +230,11 @@ static bool needs_scratch(const struct plan_rootfs *root)
 	return root->driver != ROOTFS_DIRECTORY;
 }
 
+static bool copies_root(const struct plan_rootfs *root)
+{
+	return root->driver == ROOTFS_BTRFS || root->driver == ROOTFS_VFS;
+}
+
 static int make_scratch(struct container *c, struct fault *f)
 {
 	cleanup_free char *data = paths_data();
@@ -245,9 +251,12 @@ static int make_scratch(struct container *c, struct fault *f)
 	set(&c->state->upper, strdup(c->scratch.upper));
 	r = c->state->scratch && c->state->upper ? state_save(&c->dir, c->state, f) : -ENOMEM;
 	if (r >= 0)
-		r = scratch_make(&c->scratch, f);
+		r = scratch_make(&c->scratch, !copies_root(&c->plan->rootfs), f);
+	/* A copy takes what mounts cover as it comes: the child makes it. */
 	if (r >= 0)
-		r = scratch_add_mountpoints(c->plan, &c->scratch, f);
+		r = copies_root(&c->plan->rootfs)
+			    ? rootfs_copy_make(&c->plan->rootfs, c->scratch.upper, f)
+			    : scratch_add_mountpoints(c->plan, &c->scratch, f);
 	if (r < 0 && !c->keep)
 		(void)tree_remove_path(c->scratch.vanishes);
 	return r;

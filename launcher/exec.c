@@ -25,6 +25,7 @@
 #include "launcher/creds.h"
 #include "launcher/oci_config.h"
 #include "launcher/prepare.h"
+#include "launcher/run_config.h"
 #include "launcher/runtime.h"
 #include "launcher/sched.h"
 #include "launcher/seccomp_agent.h"
@@ -54,8 +55,10 @@ static const struct opt rows[] = {
 	{ "process", 'p', OPT_STRING, FIELD(process), "FILE", "the process as JSON" },
 	{ "env", 'e', OPT_LIST, FIELD(env), "K=V", "a variable for the command" },
 	{ "cwd", 0, OPT_STRING, FIELD(cwd), "DIR", "directory to start in" },
+	{ "workdir", 'w', OPT_STRING, FIELD(cwd), "DIR", "the same" },
 	{ "user", 'u', OPT_STRING, FIELD(user), "UID[:GID]", "user and group" },
 	{ "tty", 't', OPT_FLAG, FIELD(terminal), NULL, "give it a terminal" },
+	{ "interactive", 'i', OPT_IGNORE, 0, NULL, "as it always is: stdin goes to the command" },
 	{ "detach", 'd', OPT_FLAG, FIELD(detach), NULL, "do not wait for it" },
 	{ "pid-file", 0, OPT_STRING, FIELD(pid_file), "FILE", "write its pid there" },
 	{ "console-socket", 0, OPT_STRING, FIELD(console_socket), "SOCKET",
@@ -142,6 +145,10 @@ static int process_from_words(struct execution *e, const struct opt_list *words,
 			return fault_set(f, 0, "'%s' is no UID or UID:GID", c->user);
 		p->uid = uid;
 		p->gid = gid;
+		/* Of "run" rights go by the user; a bundle says which there are. */
+		if (e->runtime.state->words.count)
+			p->caps[CAP_SET_EFFECTIVE] = p->caps[CAP_SET_PERMITTED] =
+				uid ? 0 : p->caps[CAP_SET_BOUNDING];
 	}
 	p->terminal = c->terminal;
 	if (p->args.count)
@@ -182,6 +189,20 @@ static int default_plan(struct execution *e, struct fault *f)
 	return e->runtime.state->view ? views_answer_calls(p, f) : 0;
 }
 
+/* As its own command: variables, user, rights, filter. */
+static int plan_of_run(struct execution *e, struct fault *f)
+{
+	const struct state *s = e->runtime.state;
+	struct run_config config = { 0 };
+	int command = 0;
+	int r = run_config_parse((int)s->words.count, s->words.items, &config, &command, f);
+
+	if (r >= 0)
+		r = run_config_plan(&config, s->id, s->words.items + command, &e->plan, f);
+	run_config_done(&config);
+	return r;
+}
+
 static bool is_same_namespace(const char *a, const char *b)
 {
 	struct stat sa, sb;
@@ -217,7 +238,7 @@ static int make_plan(struct execution *e, const struct opt_list *words, struct f
 	int r = runtime_plan(&e->runtime, &e->plan, &ignored);
 
 	if (r < 0)
-		r = default_plan(e, f);
+		r = e->runtime.state->words.count ? plan_of_run(e, f) : default_plan(e, f);
 	if (r >= 0)
 		r = e->config->process ? process_from_file(e, f) : process_from_words(e, words, f);
 	if (r >= 0 && e->plan->process.terminal && e->config->detach && !e->config->console_socket)

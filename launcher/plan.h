@@ -54,6 +54,8 @@ struct idmap {
 enum rootfs_driver {
 	ROOTFS_UNIONFS,		/* nacre-unionfs, one per container */
 	ROOTFS_OVERLAY,		/* the kernel's overlayfs */
+	ROOTFS_BTRFS,		/* a subvolume: a snapshot, or the layers copied by reference */
+	ROOTFS_VFS,		/* the layers copied */
 	ROOTFS_DIRECTORY,	/* the directory itself, as OCI bundles have it */
 };
 

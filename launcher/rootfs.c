@@ -7,7 +7,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <linux/magic.h>
 #include <sys/mount.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "common/buf.h"
@@ -15,10 +17,23 @@
 #include "common/errors.h"
 #include "launcher/daemon.h"
 #include "launcher/mount.h"
+#include "launcher/paths.h"
+
+static bool fs_is_known(const char *name)
+{
+	cleanup_buf struct buf text = BUF_INIT;
+	char line[32];
+
+	snprintf(line, sizeof(line), "\t%s\n", name);
+	return buf_read_file(&text, AT_FDCWD, "/proc/filesystems") >= 0 &&
+	       strstr(buf_text(&text), line);
+}
 
 static const char *const driver_names[] = {
 	[ROOTFS_UNIONFS] = "unionfs",
 	[ROOTFS_OVERLAY] = "overlay",
+	[ROOTFS_BTRFS] = "btrfs",
+	[ROOTFS_VFS] = "vfs",
 	[ROOTFS_DIRECTORY] = "directory",
 };
 
@@ -225,6 +240,30 @@ static int mount_directory(const char *path, struct rootfs *root, struct fault *
 				 : 0;
 }
 
+static int map_copy(struct rootfs *root, int userns_fd, struct fault *f)
+{
+	int r = mount_set_idmap(root->tree_fd, userns_fd, false);
+
+	return r < 0 ? fault_set(f, r, "the file system of the data directory cannot map ids\n"
+				 "Name another directory in NACRE_DATA_DIR, or use "
+				 "--rootfs-driver unionfs.") : 0;
+}
+
+int rootfs_driver_probe(const char *data)
+{
+	cleanup_free char *program = daemon_find("nacre-unionfs");
+	struct statfs fs;
+
+	if (program && access("/dev/fuse", R_OK | W_OK) == 0)
+		return ROOTFS_UNIONFS;
+	if (fs_is_known("overlay"))
+		return ROOTFS_OVERLAY;
+	if (data && paths_make(data, 0755) >= 0 && statfs(data, &fs) == 0 &&
+	    fs.f_type == BTRFS_SUPER_MAGIC)
+		return ROOTFS_BTRFS;
+	return ROOTFS_VFS;
+}
+
 int rootfs_mount(const struct plan_rootfs *p, const char *upper, const char *work,
 		 const char *mountpoint, int userns_fd, struct signals *s,
 		 struct rootfs *root, struct fault *f)
@@ -243,6 +282,13 @@ int rootfs_mount(const struct plan_rootfs *p, const char *upper, const char *wor
 		r = userns_fd >= 0 ? fault_set(f, 0, "the kernel's overlay cannot map ids\n"
 					       "Use nacre's own union: --rootfs-driver unionfs")
 				   : mount_overlay(p, upper, work, root, f);
+		break;
+	case ROOTFS_BTRFS:
+	case ROOTFS_VFS:
+		/* The root is the layer with all changes; it was made from the others. */
+		r = mount_directory(upper, root, f);
+		if (r >= 0 && userns_fd >= 0)
+			r = map_copy(root, userns_fd, f);
 		break;
 	default:
 		r = mount_directory(p->directory, root, f);

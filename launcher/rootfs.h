@@ -33,6 +33,15 @@ int rootfs_mount(const struct plan_rootfs *plan, const char *upper, const char *
 /** rootfs_unmount() - after the container's last process is gone */
 void rootfs_unmount(struct rootfs *rootfs);
 
+/**
+ * rootfs_driver_probe() - the driver that this host can use, when nobody names one
+ * @data:	the data directory, made if it is missing
+ *
+ * nacre-unionfs where it and /dev/fuse are there, else the kernel's overlay, else
+ * subvolumes where @data is on btrfs, else copies.
+ */
+int rootfs_driver_probe(const char *data);
+
 /** rootfs_driver_by_name() - enum rootfs_driver, or -1 */
 int rootfs_driver_by_name(const char *name);
 

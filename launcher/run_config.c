@@ -116,7 +116,7 @@ static const struct opt rows[] = {
 	{ "time-offset", 0, OPT_STRING, FIELD(time_offset), "SECONDS|host",
 	  "where uptime begins: 0 without this; host leaves the clocks alone" },
 	{ "rootfs-driver", 0, OPT_STRING, FIELD(driver), "NAME",
-	  "what puts the layers together: unionfs (the default), overlay" },
+	  "what puts the layers together: unionfs, overlay, btrfs, vfs; the first that works" },
 	{ "detach", 'd', OPT_FLAG, FIELD(detach), NULL,
 	  "run in the background; print the name" },
 	{ "rm", 0, OPT_FLAG, FIELD(remove), NULL,

@@ -8,6 +8,7 @@
 
 #include "common/cleanup.h"
 #include "launcher/default_root.h"
+#include "launcher/paths.h"
 #include "launcher/rootfs.h"
 #include "launcher/rootless.h"
 #include "launcher/run_image.h"
@@ -103,10 +104,22 @@ static int note(struct run_job *job, struct fault *f)
 	return r < 0 ? fault_set(f, r, "cannot note the state") : 0;
 }
 
+static int choose_driver(struct run_config *config)
+{
+	cleanup_free char *data = config->driver ? NULL : paths_data();
+
+	if (config->driver)
+		return 0;
+	config->driver = strdup(rootfs_driver_name(rootfs_driver_probe(data)));
+	return config->driver ? 0 : -ENOMEM;
+}
+
 int run_job_plan(struct run_job *job, const char *id, struct fault *f)
 {
 	int r = job->command.count ? end_list(&job->command) : 0;
 
+	if (r >= 0)
+		r = choose_driver(&job->config);
 	if (r >= 0 && job->config.image)
 		r = use_image(job, f);
 	if (r >= 0)

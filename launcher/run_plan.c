@@ -41,8 +41,11 @@ static int plan_rootfs(const struct run_config *c, struct plan *p, struct fault 
 	int driver = c->driver ? rootfs_driver_by_name(c->driver) : ROOTFS_UNIONFS;
 
 	if (driver < 0)
-		return fault_set(f, 0, "option '--rootfs-driver': '%s' is none of unionfs, overlay",
-				 c->driver);
+		return fault_set(f, 0, "option '--rootfs-driver': '%s' is none of unionfs, overlay, "
+				 "btrfs, vfs", c->driver);
+	if (c->upper && (driver == ROOTFS_BTRFS || driver == ROOTFS_VFS))
+		return fault_set(f, 0, "option '--upper': with --rootfs-driver %s changes are not "
+				 "apart from the rest\nUse unionfs or overlay.", c->driver);
 	root->driver = driver;
 	root->read_only = c->read_only;
 	for (size_t i = 0; i < c->lowers.count; i++) {

@@ -72,9 +72,9 @@ int scratch_paths(const struct plan_rootfs *root, const char *data, const char *
 	return fault_set(f, -ENOMEM, "cannot name the upper layer");
 }
 
-int scratch_make(const struct scratch *s, struct fault *f)
+int scratch_make(const struct scratch *s, bool with_upper, struct fault *f)
 {
-	int r = paths_make(s->upper, 0755);
+	int r = with_upper ? paths_make(s->upper, 0755) : 0;
 
 	if (r < 0)
 		return fault_set(f, r, "cannot make the upper layer '%s'", s->upper);

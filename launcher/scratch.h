@@ -2,6 +2,8 @@
 /* launcher/scratch.h - directories for a container's changes */
 #pragma once
 
+#include <stdbool.h>
+
 #include "launcher/fault.h"
 #include "launcher/plan.h"
 
@@ -19,8 +21,11 @@ struct scratch {
 int scratch_paths(const struct plan_rootfs *root, const char *data, const char *id,
 		  struct scratch *ret_scratch, struct fault *fault);
 
-/** scratch_make() - make them; a given upper is made if it is missing */
-int scratch_make(const struct scratch *scratch, struct fault *fault);
+/**
+ * scratch_make() - make them; a given upper is made if it is missing
+ * @with_upper:	false: whoever copies the layers there makes it
+ */
+int scratch_make(const struct scratch *scratch, bool with_upper, struct fault *fault);
 
 /**
  * scratch_add_mountpoints() - have the mount points that no layer has

@@ -149,6 +149,13 @@ static int words_from_json(struct json_object *array, struct opt_list *words)
 
 	for (size_t i = 0; r >= 0 && i < json_object_array_length(array); i++)
 		r = opt_list_add(words, json_object_get_string(json_object_array_get_idx(array, i)));
+	/* As an execve(2) list, which ends with NULL. */
+	if (r >= 0)
+		r = opt_list_add(words, "");
+	if (r >= 0) {
+		free(words->items[--words->count]);
+		words->items[words->count] = NULL;
+	}
 	return r;
 }
 

@@ -18,8 +18,19 @@ int tree_remove_path(const char *path);
 /**
  * tree_copy() - copy what is in a directory into another, which is empty
  *
- * Types, owners, modes and times; a hard link becomes a file of its own.
+ * Types, owners, modes, times and extended attributes; a hard link becomes a file
+ * of its own. Data by reference where the file system can.
  *
  * Return: 0, or the first error; what was copied before stays.
  */
 int tree_copy(int from_fd, int to_fd);
+
+/**
+ * tree_copy_layer() - put a layer of overlay's on top of what is in a directory
+ *
+ * The same, but hard links stay links, and marks do what they mean: whiteouts and
+ * opaque directories remove what was there.
+ *
+ * Return: 0; -EOPNOTSUPP for a layer with redirects or files without data; others.
+ */
+int tree_copy_layer(int from_fd, int to_fd);

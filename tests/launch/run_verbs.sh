@@ -87,3 +87,20 @@ D /dir/sub
 A /gone" "diff of layers"
 n rm "$TEST_ID"
 leaves_nothing "at the end"
+
+# exec runs as the container's own command does, but for what is asked.
+export FROM_HERE=here
+run --detach -e A=given -e FROM_HERE -w /var/tmp --user 5:6 --cap-drop ALL -- sleep 1000 >/dev/null
+unset FROM_HERE
+eq "$(n exec "$TEST_ID" sh -c 'echo $A $FROM_HERE $(pwd) $(id -u):$(id -g) $container')" \
+	"given here /var/tmp 5:6 nacre" "exec as the command"
+eq "$(n exec -e A=other -w /etc -u 0 "$TEST_ID" sh -c 'echo $A $(pwd) $(id -u); grep CapEff /proc/self/status | tr -d "\t"')" \
+	"other /etc 0
+CapEff:0000000000000000" "exec as asked"
+eq "$(echo typed | n exec -i "$TEST_ID" cat)" typed "exec -i"
+if command -v script >/dev/null; then
+	has "$(script -qec "timeout 60 nacre --root $STATE exec -it $TEST_ID tty" /dev/null </dev/null)" \
+		/dev/pts/ "exec -it"
+fi
+n rm --force "$TEST_ID"
+leaves_nothing "after exec"
