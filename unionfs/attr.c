@@ -13,6 +13,7 @@
 #include "common/cleanup.h"
 #include "common/errors.h"
 #include "common/session.h"
+#include "unionfs/call.h"
 #include "unionfs/data.h"
 #include "unionfs/dir.h"
 #include "unionfs/override.h"
@@ -204,7 +205,9 @@ int attr_drop_privileges(struct unionfs *u, const struct call *call, int fd)
 		return r;
 	if (stx.stx_mode & S_ISUID)
 		keep &= ~S_ISUID;
-	if ((stx.stx_mode & S_ISGID) && (stx.stx_mode & S_IXGRP))
+	/* Without execution it marks a file of the group, which its members keep. */
+	if ((stx.stx_mode & S_ISGID) &&
+	    ((stx.stx_mode & S_IXGRP) || !call_in_group(u, call, stx.stx_gid)))
 		keep &= ~S_ISGID;
 	if (keep == 07777)
 		return 0;

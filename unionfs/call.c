@@ -52,3 +52,44 @@ bool call_has_capability(const struct call *call, unsigned capability)
 	snprintf(path, sizeof(path), "/proc/%d/status", (int)call->pid);
 	return read_effective(path, &effective) && effective >> capability & 1;
 }
+
+/* The next id of a line of them, as the layers have it; false at the line's end. */
+static bool next_id(const struct unionfs *u, const char **at, uint32_t *ret)
+{
+	unsigned long shown;
+	char *end;
+
+	*at += strspn(*at, " \t");
+	if (**at < '0' || **at > '9')
+		return false;
+	shown = strtoul(*at, &end, 10);
+	*at = end;
+	if (idmap_from(&u->options->gid_map, shown, ret) < 0)
+		*ret = ID_OVERFLOW;
+	return true;
+}
+
+bool call_in_group(const struct unionfs *u, const struct call *call, gid_t gid)
+{
+	static const char *const fields[] = { "\nGid:", "\nGroups:" };
+	cleanup_buf struct buf status = BUF_INIT;
+	char path[64];
+	uint32_t id;
+
+	if (call->gid == gid)
+		return true;
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)call->pid);
+	if (call->pid == 0 || buf_read_file(&status, AT_FDCWD, path) < 0)
+		return false;
+	for (size_t i = 0; i < sizeof(fields) / sizeof(*fields); i++) {
+		const char *at = strstr(buf_text(&status), fields[i]);
+		unsigned n;
+
+		at = at ? at + strlen(fields[i]) : NULL;
+		for (n = 0; at && next_id(u, &at, &id); n++)
+			/* Of the primary ones the fourth is the filesystem's. */
+			if (id == gid && (i == 1 || n == 3))
+				return true;
+	}
+	return false;
+}

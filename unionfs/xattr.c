@@ -151,6 +151,25 @@ ssize_t xattr_list(struct unionfs *u, const struct call *call,
 	return used;
 }
 
+static bool is_access_acl(const char *name)
+{
+	return strcmp(name, "system.posix_acl_access") == 0;
+}
+
+/* Who is not in its group cannot give a file rights that set-gid would lend. */
+static int drop_setgid(struct unionfs *u, const struct call *call,
+		       const struct where *w)
+{
+	const struct layer *upper = u->layers[LAYER_TOP];
+	struct statx stx;
+	int r = layer_statx(upper, w->dir_fd, w->name, STATX_BASIC_STATS, &stx);
+
+	if (r < 0 || !(stx.stx_mode & S_ISGID) || call_in_group(u, call, stx.stx_gid) ||
+	    call_has_capability(call, CAP_FSETID))
+		return r;
+	return layer_chmod(upper, w->dir_fd, w->name, stx.stx_mode & 07777 & ~S_ISGID);
+}
+
 int xattr_set(struct unionfs *u, const struct call *call, struct inode *inode,
 	      const char *name, const void *value, size_t size, int flags)
 {
@@ -159,7 +178,7 @@ int xattr_set(struct unionfs *u, const struct call *call, struct inode *inode,
 	int r;
 
 	/* What is not there needs no copy to remove it from. */
-	if (!value && !union_is_read_only(u)) {
+	if (!value && inode->layer != LAYER_TOP && !union_is_read_only(u)) {
 		ssize_t length = xattr_get(u, inode, name, NULL, 0);
 
 		if (length < 0)
@@ -173,6 +192,8 @@ int xattr_set(struct unionfs *u, const struct call *call, struct inode *inode,
 	r = layer_xattr_to_disk(u->layers[LAYER_TOP], u->ns, name, disk);
 	if (r >= 0)
 		r = where_find(u, inode, &w);
+	if (r >= 0 && is_access_acl(name))
+		r = drop_setgid(u, call, &w);
 	if (r < 0)
 		return r;
 	if (value)

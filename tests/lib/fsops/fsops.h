@@ -54,6 +54,7 @@ extern const struct verb fsops_file_verbs[];	/* fsops_files.c */
 extern const struct verb fsops_attr_verbs[];	/* fsops_attrs.c */
 extern const struct verb fsops_xattr_verbs[];	/* fsops_xattrs.c */
 extern const struct verb fsops_misc_verbs[];	/* fsops_misc.c */
+extern const struct verb fsops_rare_verbs[];	/* fsops_rare.c */
 
 /** show() - add to what the running operation prints */
 void show(struct fsops *ops, const char *format, ...)

@@ -17,7 +17,7 @@
 
 static const struct verb *const verb_tables[] = {
 	fsops_name_verbs, fsops_file_verbs, fsops_attr_verbs, fsops_xattr_verbs,
-	fsops_misc_verbs,
+	fsops_misc_verbs, fsops_rare_verbs,
 };
 
 static const struct { const char *name; int flag; } open_flags[] = {
