@@ -209,8 +209,8 @@ static int link_over_whiteout(struct unionfs *u, const struct where *w,
 }
 
 /* A metacopy's other names must lead to the same data: an absolute redirect does. */
-int change_redirect_fully(struct unionfs *u, struct inode *inode,
-			  const struct where *w)
+int change_redirect_fully(struct unionfs *u, struct inode *inode, int dir_fd,
+			  const char *at)
 {
 	const struct name *name = name_of(inode, LAYER_TOP);
 	cleanup_free char *path = NULL;
@@ -219,7 +219,7 @@ int change_redirect_fully(struct unionfs *u, struct inode *inode,
 
 	if (r <= 0 || !name)
 		return r < 0 ? r : 0;
-	r = redirect_read(u->ns, w->dir_fd, w->name, now);
+	r = redirect_read(u->ns, dir_fd, at, now);
 	if (r < 0 || now[0] == '/')
 		return r < 0 ? r : 0;
 
@@ -227,7 +227,7 @@ int change_redirect_fully(struct unionfs *u, struct inode *inode,
 	r = dir_union_path(&u->inodes, inode_at(&u->inodes, name->parent),
 			   now[0] ? now : name->text, &path);
 	rwlock_drop_read(&u->inodes.lock);
-	return r < 0 ? r : redirect_write(u->ns, w->dir_fd, w->name, path);
+	return r < 0 ? r : redirect_write(u->ns, dir_fd, at, path);
 }
 
 static int link_locked(struct unionfs *u, struct inode *inode, struct inode *dir,
@@ -252,7 +252,7 @@ static int link_locked(struct unionfs *u, struct inode *inode, struct inode *dir
 	if (r >= 0)
 		r = where_find(u, inode, &w);
 	if (r >= 0)
-		r = change_redirect_fully(u, inode, &w);
+		r = change_redirect_fully(u, inode, w.dir_fd, w.name);
 	if (r >= 0)
 		r = change_mark_impure(u, dir, ref.d->fd, inode);
 	if (r >= 0)

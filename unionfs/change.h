@@ -13,7 +13,6 @@
 #include "unionfs/object.h"
 
 struct call;
-struct where;
 struct unionfs;
 
 /**
@@ -67,8 +66,8 @@ void change_unkeep(struct unionfs *u, struct inode *inode, bool kept)
 
 /** change_redirect_fully() - let a metacopy say by a whole path where its data is, so
  *	that this can be found from anywhere; 0, also for what is no metacopy; -errno */
-int change_redirect_fully(struct unionfs *u, struct inode *inode,
-			  const struct where *w) REQUIRES(inode->lock);
+int change_redirect_fully(struct unionfs *u, struct inode *inode, int dir_fd,
+			  const char *name) REQUIRES(inode->lock);
 
 /** change_drop_index() - a name went: if it was the last, the index lets go too */
 void change_drop_index(struct unionfs *u, struct inode *inode)

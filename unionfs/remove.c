@@ -78,7 +78,8 @@ int change_keep(struct unionfs *u, struct inode *inode, const struct name *name,
 		r = where_find(u, inode, &w);
 	/* A successor has not got that open: a path leads it there. */
 	if (r >= 0)
-		r = change_redirect_fully(u, inode, &w);
+		r = change_redirect_fully(u, inode, ref.d ? ref.d->fd : w.dir_fd,
+					  ref.d ? name->text : w.name);
 	if (r < 0 && r != -ENAMETOOLONG && r != -ERANGE && r != -ENOSPC &&
 	    r != -EDQUOT)
 		return r;
