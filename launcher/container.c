@@ -24,6 +24,7 @@
 #include "launcher/paths.h"
 #include "launcher/prepare.h"
 #include "launcher/rootfs_copy.h"
+#include "launcher/seccomp.h"
 #include "launcher/start_socket.h"
 #include "launcher/tree.h"
 #include "launcher/views.h"
@@ -384,6 +385,17 @@ static void unregister_view(struct container *c)
 		views_unregister(c->plan->id);
 }
 
+/* Processes that join later get the same: it is kept with the state. */
+static int make_filter(struct container *c, struct fault *f)
+{
+	int r = seccomp_compile(c->plan->seccomp, c->dir.root_fd, f);
+
+	if (r < 0 || !c->plan->seccomp)
+		return r;
+	r = seccomp_save(c->plan->seccomp, c->dir.fd);
+	return r < 0 ? fault_set(f, r, "cannot keep the system call filter") : 0;
+}
+
 static int prepare(struct container *c, struct fault *f)
 {
 	int r;
@@ -397,6 +409,8 @@ static int prepare(struct container *c, struct fault *f)
 		fault_set(f, r, "cannot make the start socket");
 	else if (!c->supervised)
 		c->child.start_fd = r;
+	if (r >= 0)
+		r = make_filter(c, f);
 	if (r >= 0)
 		r = prepare_child(&c->child, c->group, c->layout, f);
 	/* The root is in use as long as its tree is held. */

@@ -28,6 +28,7 @@
 #include "launcher/run_config.h"
 #include "launcher/runtime.h"
 #include "launcher/sched.h"
+#include "launcher/seccomp.h"
 #include "launcher/seccomp_agent.h"
 #include "launcher/spawn.h"
 #include "launcher/terminal.h"
@@ -184,9 +185,25 @@ static int default_plan(struct execution *e, struct fault *f)
 	plan_default_caps(&p->process);
 	p->process.no_new_privs = true;
 	p->process.cwd = strdup("/");
-	if (!p->process.cwd)
-		return fault_set(f, -ENOMEM, "cannot prepare the process");
-	return e->runtime.state->view ? views_answer_calls(p, f) : 0;
+	return p->process.cwd ? 0 : fault_set(f, -ENOMEM, "cannot prepare the process");
+}
+
+/* That of the container, as it was compiled when the container was made. */
+static int take_filter(struct execution *e, struct fault *f)
+{
+	struct seccomp_filter *kept = NULL;
+	struct plan *p = e->plan;
+	int r = seccomp_restore(e->runtime.dir.fd, &kept);
+
+	if (r == -ENOENT)
+		return seccomp_compile(p->seccomp, e->runtime.dir.root_fd, f);
+	if (r < 0)
+		return fault_set(f, r, "cannot read the container's system call filter");
+	seccomp_free(p->seccomp);
+	p->seccomp = kept;
+	if (seccomp_notifies(kept) && !p->seccomp_listener)
+		return views_use_agent(p, f);
+	return 0;
 }
 
 /* As its own command: variables, user, rights, filter. */
@@ -239,6 +256,8 @@ static int make_plan(struct execution *e, const struct opt_list *words, struct f
 
 	if (r < 0)
 		r = e->runtime.state->words.count ? plan_of_run(e, f) : default_plan(e, f);
+	if (r >= 0)
+		r = take_filter(e, f);
 	if (r >= 0)
 		r = e->config->process ? process_from_file(e, f) : process_from_words(e, words, f);
 	if (r >= 0 && e->plan->process.terminal && e->config->detach && !e->config->console_socket)

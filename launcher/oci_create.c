@@ -25,6 +25,7 @@
 #include "launcher/seccomp_agent.h"
 #include "launcher/start_socket.h"
 #include "launcher/supervise.h"
+#include "launcher/views.h"
 
 struct create_config {
 	char *bundle;
@@ -220,6 +221,9 @@ static int hand_out_listener(struct runtime *r, int connection, int fd, struct f
 	struct plan *plan = NULL;
 	int result = runtime_plan(r, &plan, f);
 
+	/* A filter of ours, for the views, is not in the bundle. */
+	if (result >= 0 && !plan->seccomp_listener)
+		result = views_use_agent(plan, f);
 	if (result >= 0)
 		result = seccomp_agent_send(plan, "created", r->state->pid, listener, f);
 	plan_free(plan);

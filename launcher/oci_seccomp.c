@@ -116,6 +116,4 @@ void oci_read_seccomp(const struct oci_reader *linux_reader, struct plan *p)
 		read_rule(&item, filter);
 	}
 	read_listener(&r, p);
-	if (!*r.error)
-		*r.error = seccomp_compile(filter, r.fault);
 }

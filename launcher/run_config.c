@@ -112,7 +112,7 @@ static const struct opt rows[] = {
 	{ "io-weight", 0, OPT_UINT, FIELD(io_weight), "N",
 	  "share of the disks against others, 10 to 1000" },
 	{ "seccomp", 0, OPT_STRING, FIELD(seccomp), "FILE|unconfined",
-	  "filter system calls by a JSON file as OCI bundles have it; unconfined without" },
+	  "filter system calls by a JSON file as OCI bundles have it, or not at all" },
 	{ "time-offset", 0, OPT_STRING, FIELD(time_offset), "SECONDS|host",
 	  "where uptime begins: 0 without this; host leaves the clocks alone" },
 	{ "rootfs-driver", 0, OPT_STRING, FIELD(driver), "NAME",

@@ -446,9 +446,9 @@ static int fill_plan(const struct run_config *c, const char *id, char *const *ar
 	if (r >= 0)
 		r = run_plan_clocks(c, p, f);
 	if (r >= 0)
-		r = run_plan_seccomp(c, p, f);
-	if (r >= 0)
 		r = plan_process(c, p, argv, f);
+	if (r >= 0)
+		r = run_plan_seccomp(c, p, f);
 	if (r >= 0)
 		r = plan_mounts(c, p, f);
 	return r < 0 ? r : plan_rest(c, p, f);

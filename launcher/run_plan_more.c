@@ -127,8 +127,10 @@ int run_plan_seccomp(const struct run_config *c, struct plan *p, struct fault *f
 	const char *why = NULL;
 	int error = 0;
 
-	if (!c->seccomp || strcmp(c->seccomp, "unconfined") == 0)
+	if (c->seccomp && strcmp(c->seccomp, "unconfined") == 0)
 		return 0;
+	if (!c->seccomp)
+		return seccomp_default(p->process.caps[CAP_SET_BOUNDING], &p->seccomp, f);
 	error = buf_read_file(&text, AT_FDCWD, c->seccomp);
 	if (error < 0)
 		return fault_set(f, error, "option '--seccomp': cannot read '%s'", c->seccomp);

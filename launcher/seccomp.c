@@ -5,31 +5,20 @@
 #include <errno.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
-#include <seccomp.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
-#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "common/buf.h"
 #include "common/cleanup.h"
-#include "common/errors.h"
+#include "launcher/seccomp_impl.h"
 
 /* With a listener only: a fatal signal alone interrupts a call that the agent has. */
 #ifndef SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
 #define SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV (1UL << 5)
 #endif
-
-struct seccomp_filter {
-	scmp_filter_ctx context;	/* NULL once compiled */
-	uint32_t default_action;
-	unsigned flags;			/* SECCOMP_FILTER_FLAG_* */
-	bool notifies;			/* some calls are answered by an agent */
-	struct buf code;
-};
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -65,7 +54,8 @@ static const char *const archs[] = {
 	"SCMP_ARCH_AARCH64", "SCMP_ARCH_MIPS", "SCMP_ARCH_MIPS64", "SCMP_ARCH_MIPS64N32",
 	"SCMP_ARCH_MIPSEL", "SCMP_ARCH_MIPSEL64", "SCMP_ARCH_MIPSEL64N32", "SCMP_ARCH_PPC",
 	"SCMP_ARCH_PPC64", "SCMP_ARCH_PPC64LE", "SCMP_ARCH_RISCV64", "SCMP_ARCH_S390",
-	"SCMP_ARCH_S390X",
+	"SCMP_ARCH_S390X", "SCMP_ARCH_PARISC", "SCMP_ARCH_PARISC64", "SCMP_ARCH_LOONGARCH64",
+	"SCMP_ARCH_M68K", "SCMP_ARCH_SH", "SCMP_ARCH_SHEB",
 };
 
 #define ERRNO_DEFAULT EPERM
@@ -101,35 +91,21 @@ int seccomp_new(const char *action, const uint32_t *errno_value,
 		r = fault_set(f, 0, "an agent cannot be asked about every system call: handing "
 			      "its socket over takes some\n"
 			      "Name those that it answers in rules.");
-	if (r >= 0)
-		filter->context = seccomp_init(filter->default_action);
-	if (r >= 0 && !filter->context)
-		r = fault_set(f, -ENOMEM, "cannot make the system call filter");
 	if (r < 0) {
 		seccomp_free(filter);
 		return r;
 	}
-	/* no_new_privs is the process's own setting, not the filter's. */
-	(void)seccomp_attr_set(filter->context, SCMP_FLTATR_CTL_NNP, 0);
 	*ret_filter = filter;
 	return 0;
 }
 
 int seccomp_add_arch(struct seccomp_filter *filter, const char *arch, struct fault *f)
 {
-	char lower[32] = "";
-	uint32_t token;
-	int r;
-
-	for (size_t i = 0; strncmp(arch, "SCMP_ARCH_", 10) == 0 && arch[i + 10] && i < 31; i++)
-		lower[i] = (char)(arch[i + 10] >= 'A' && arch[i + 10] <= 'Z' ? arch[i + 10] + 32
-									      : arch[i + 10]);
-	token = seccomp_arch_resolve_name(lower);
-	if (!token)
-		return fault_set(f, 0, "'%s' is no architecture that libseccomp knows", arch);
-	r = seccomp_arch_add(filter->context, token);
-	return r < 0 && r != -EEXIST && r != -EDOM
-		       ? fault_set(f, r, "cannot add the architecture '%s'", arch) : 0;
+	for (size_t i = 0; i < COUNT(archs); i++)
+		if (strcmp(archs[i], arch) == 0)
+			return opt_list_add(&filter->archs, arch) < 0
+				       ? fault_set(f, -ENOMEM, "cannot add an architecture") : 0;
+	return fault_set(f, 0, "'%s' is no architecture that nacre knows", arch);
 }
 
 int seccomp_set_flag(struct seccomp_filter *filter, const char *flag, struct fault *f)
@@ -154,65 +130,95 @@ static int find_operator(const char *name, enum scmp_compare *ret_op)
 	return -EINVAL;
 }
 
-int seccomp_add_rule(struct seccomp_filter *filter, const char *name, const char *action_name,
-		     const uint32_t *errno_value, const struct seccomp_arg *args,
-		     unsigned arg_count, struct fault *f)
+static int read_args(const char *name, const struct seccomp_arg *args, unsigned count,
+		     struct seccomp_rule *rule, struct fault *f)
 {
-	struct scmp_arg_cmp compare[6];
-	uint32_t action = 0;
-	int number, r = find_action(action_name, errno_value, &action, f);
-
-	if (r < 0)
-		return r;
-	if (action == filter->default_action)
-		return 0;	/* libseccomp refuses what changes nothing */
-	number = seccomp_syscall_resolve_name(name);
-	if (number == __NR_SCMP_ERROR)
-		return 0;
-	if (action == SCMP_ACT_NOTIFY && strcmp(name, "sendmsg") == 0)
-		return fault_set(f, 0, "an agent cannot be asked about 'sendmsg': it is what hands "
-				 "its socket over");
-	filter->notifies |= action == SCMP_ACT_NOTIFY;
-	if (arg_count > COUNT(compare))
+	if (count > SECCOMP_ARGS)
 		return fault_set(f, 0, "the filter of '%s' has more than 6 arguments", name);
-
-	for (unsigned i = 0; i < arg_count; i++) {
+	for (unsigned i = 0; i < count; i++) {
 		enum scmp_compare op;
 
 		if (args[i].index > 5 || find_operator(args[i].op, &op) < 0)
 			return fault_set(f, 0, "the filter of '%s' compares argument %u by '%s'",
 					 name, args[i].index, args[i].op ? args[i].op : "");
-		compare[i] = (struct scmp_arg_cmp){ args[i].index, op, args[i].value,
-						    args[i].value_two };
+		rule->args[i] = (struct scmp_arg_cmp){ args[i].index, op, args[i].value,
+						       args[i].value_two };
 	}
-	r = seccomp_rule_add_array(filter->context, action, number, arg_count, compare);
-	/* EDOM: a call that only some of the architectures have. */
-	return r < 0 && r != -EDOM && r != -EEXIST
-		       ? fault_set(f, r, "cannot add '%s' to the system call filter", name) : 0;
+	rule->arg_count = count;
+	return 0;
 }
 
-int seccomp_compile(struct seccomp_filter *filter, struct fault *f)
+static int append(struct seccomp_filter *filter, const struct seccomp_rule *rule,
+		  const char *name, struct fault *f)
 {
-	cleanup_fd int fd = neg_errno(memfd_create("seccomp", MFD_CLOEXEC));
-	int r = fd < 0 ? fd : seccomp_export_bpf(filter->context, fd);
+	struct seccomp_rule *rules = filter->rules;
 
-	if (r >= 0 && lseek(fd, 0, SEEK_SET) < 0)
-		r = -errno;
-	if (r >= 0)
-		r = buf_read_fd(&filter->code, fd);
-	if (r < 0)
-		return fault_set(f, r, "cannot compile the system call filter");
-	seccomp_release(filter->context);
-	filter->context = NULL;
+	/* In steps: profiles have hundreds. */
+	if (filter->rule_count % 64 == 0)
+		rules = reallocarray(rules, filter->rule_count + 64, sizeof(*rules));
+	if (!rules)
+		return fault_set(f, -ENOMEM, "cannot make the system call filter");
+	filter->rules = rules;
+	rules[filter->rule_count] = *rule;
+	rules[filter->rule_count].name = strdup(name);
+	if (!rules[filter->rule_count].name)
+		return fault_set(f, -ENOMEM, "cannot make the system call filter");
+	filter->rule_count++;
 	return 0;
+}
+
+int seccomp_add_rule(struct seccomp_filter *filter, const char *name, const char *action_name,
+		     const uint32_t *errno_value, const struct seccomp_arg *args,
+		     unsigned arg_count, struct fault *f)
+{
+	struct seccomp_rule rule = { 0 };
+	int r = find_action(action_name, errno_value, &rule.action, f);
+
+	if (r >= 0)
+		r = read_args(name, args, arg_count, &rule, f);
+	if (r < 0)
+		return r;
+	if (rule.action == SCMP_ACT_NOTIFY && strcmp(name, "sendmsg") == 0)
+		return fault_set(f, 0, "an agent cannot be asked about 'sendmsg': it is what hands "
+				 "its socket over");
+	filter->notifies |= rule.action == SCMP_ACT_NOTIFY;
+	return append(filter, &rule, name, f);
+}
+
+int seccomp_ask_agent(struct seccomp_filter *filter, const char *name, struct fault *f)
+{
+	bool allowed = filter->default_action == SCMP_ACT_ALLOW;
+	size_t kept = 0;
+
+	for (size_t i = 0; i < filter->rule_count; i++) {
+		struct seccomp_rule *rule = &filter->rules[i];
+
+		if (strcmp(rule->name, name) == 0) {
+			if (rule->action != SCMP_ACT_ALLOW || rule->arg_count)
+				return 0;
+			allowed = true;
+		}
+	}
+	if (!allowed)
+		return 0;
+	for (size_t i = 0; i < filter->rule_count; i++) {
+		if (strcmp(filter->rules[i].name, name) == 0)
+			free(filter->rules[i].name);
+		else
+			filter->rules[kept++] = filter->rules[i];
+	}
+	filter->rule_count = kept;
+	return seccomp_add_rule(filter, name, "SCMP_ACT_NOTIFY", NULL, NULL, 0, f);
 }
 
 struct seccomp_filter *seccomp_free(struct seccomp_filter *filter)
 {
 	if (!filter)
 		return NULL;
-	if (filter->context)
-		seccomp_release(filter->context);
+	for (size_t i = 0; i < filter->rule_count; i++)
+		free(filter->rules[i].name);
+	free(filter->rules);
+	opt_list_done(&filter->archs);
 	buf_done(&filter->code);
 	free(filter);
 	return NULL;
@@ -232,6 +238,8 @@ int seccomp_load_filter(const struct seccomp_filter *filter, int *ret_listener, 
 	*ret_listener = -1;
 	if (!filter)
 		return 0;
+	if (!filter->code.length)
+		return fault_set(f, -EINVAL, "the system call filter was not compiled");
 	used = filter->flags;
 	if (filter->notifies)
 		used |= SECCOMP_FILTER_FLAG_NEW_LISTENER;

@@ -2,8 +2,8 @@
 /*
  * launcher/seccomp.h - system call filters
  *
- * A filter is compiled outside of the container, where libseccomp is loaded,
- * and installed inside as plain BPF.
+ * A filter is a list of rules, plain data, until it is compiled: by libseccomp,
+ * outside of the container. Inside it is installed as plain BPF.
  */
 #pragma once
 
@@ -43,8 +43,44 @@ int seccomp_add_rule(struct seccomp_filter *filter, const char *syscall_name,
 		     const char *action, const uint32_t *errno_value,
 		     const struct seccomp_arg *args, unsigned arg_count, struct fault *fault);
 
-/** seccomp_compile() - no rules can be added after that */
-int seccomp_compile(struct seccomp_filter *filter, struct fault *fault);
+/**
+ * seccomp_ask_agent() - have the agent answer a system call that is allowed as it is
+ *
+ * Nothing changes where the filter says anything else of it.
+ */
+int seccomp_ask_agent(struct seccomp_filter *filter, const char *syscall_name,
+		      struct fault *fault);
+
+/**
+ * seccomp_compile() - turn the rules into a program; none can be added after that
+ * @cache_fd:	directory where programs are kept, nobody else's; -1: keep none
+ *
+ * The same rules are compiled once: libseccomp takes milliseconds for a profile
+ * of hundreds, and loading the library some of one.
+ *
+ * Return: 0; -EINVAL and others with @fault.
+ */
+int seccomp_compile(struct seccomp_filter *filter, int cache_fd, struct fault *fault);
+
+/** seccomp_save() - write the program into a container's directory; 0 or negative errno */
+int seccomp_save(const struct seccomp_filter *filter, int dir_fd);
+
+/**
+ * seccomp_restore() - read it again, for a process that joins the container
+ *
+ * Return: 0; -ENOENT if the container has no filter; -EBADMSG.
+ */
+int seccomp_restore(int dir_fd, struct seccomp_filter **ret_filter);
+
+/**
+ * seccomp_default() - the filter that "nacre run" gives
+ * @caps:	the capabilities that the command may have: each lets calls through
+ *
+ * What ordinary programs need is allowed; what changes the machine, or lets a
+ * container look into others, is refused with EPERM; what nobody listed is
+ * answered ENOSYS, so that programs fall back to what they used before.
+ */
+int seccomp_default(uint64_t caps, struct seccomp_filter **ret_filter, struct fault *fault);
 
 /** seccomp_free() - accepts NULL, returns NULL */
 struct seccomp_filter *seccomp_free(struct seccomp_filter *filter);

@@ -295,30 +295,37 @@ int views_register(const char *id, const struct cgroup_group *group,
 	return 0;
 }
 
-static int make_filter(struct seccomp_filter *filter, struct fault *f)
+/* Of a container without a filter: all is allowed, and the agent asked. */
+static int make_filter(struct seccomp_filter **ret_filter, struct fault *f)
 {
-	int r = 0;
+	int r = seccomp_new("SCMP_ACT_ALLOW", NULL, ret_filter, f);
 
 #ifdef __x86_64__
-	r = seccomp_add_arch(filter, "SCMP_ARCH_X86", f);
-#endif
 	if (r >= 0)
-		r = seccomp_add_rule(filter, "sysinfo", "SCMP_ACT_NOTIFY", NULL, NULL, 0, f);
-	return r < 0 ? r : seccomp_compile(filter, f);
+		r = seccomp_add_arch(*ret_filter, "SCMP_ARCH_X86", f);
+#endif
+	return r;
 }
 
 int views_answer_calls(struct plan *plan, struct fault *f)
 {
-	int r;
+	int r = 0;
 
-	if (plan->seccomp || access(PROCFS_SECCOMP_DEFAULT, W_OK) < 0)
+	/* An engine's own agent stays: a filter has one listener. */
+	if (seccomp_notifies(plan->seccomp) || access(PROCFS_SECCOMP_DEFAULT, W_OK) < 0)
 		return 0;
-	r = seccomp_new("SCMP_ACT_ALLOW", NULL, &plan->seccomp, f);
-	if (r < 0)
+	if (!plan->seccomp)
+		r = make_filter(&plan->seccomp, f);
+	if (r >= 0)
+		r = seccomp_ask_agent(plan->seccomp, "sysinfo", f);
+	if (r < 0 || !seccomp_notifies(plan->seccomp))
 		return r;
-	r = make_filter(plan->seccomp, f);
-	if (r < 0)
-		return r;
+	return views_use_agent(plan, f);
+}
+
+int views_use_agent(struct plan *plan, struct fault *f)
+{
+	free(plan->seccomp_listener);
 	plan->seccomp_listener = strdup(PROCFS_SECCOMP_DEFAULT);
 	return plan->seccomp_listener ? 0 : fault_set(f, -ENOMEM, "cannot make the plan");
 }

@@ -38,12 +38,15 @@ int views_register(const char *id, const struct cgroup_group *group,
 /**
  * views_answer_calls() - have sysinfo(2) say in the container what its files say
  *
- * Gives @plan a filter that hands the call to nacre-procfs, unless it has a filter
- * already, or the daemon is too old for that.
+ * Has the plan's filter, or a new one, hand the call to nacre-procfs, unless it has
+ * another agent already, refuses the call, or the daemon is too old for that.
  *
  * Return: 0 or negative errno with @fault.
  */
 int views_answer_calls(struct plan *plan, struct fault *fault);
+
+/** views_use_agent() - nacre-procfs is who answers the plan's filter; 0 or -ENOMEM */
+int views_use_agent(struct plan *plan, struct fault *fault);
 
 /** views_unregister() - end the view; one that is gone already is fine */
 void views_unregister(const char *id);

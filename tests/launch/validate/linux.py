@@ -53,7 +53,7 @@ for which in ("network", "ipc", "uts", "cgroup", "user", "time"):
 def holder(*options):
     """A process with namespaces of its own, to be joined."""
     process = subprocess.Popen(["unshare", *options, "sh", "-c", "echo; exec sleep 1000"],
-                               stdout=subprocess.PIPE)
+                               stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     process.stdout.read(1)
     return process
 
