@@ -71,9 +71,26 @@ static int copy_file_of_parent(int parent_fd, int dir_fd, const char *file)
 	return r < 0 ? r : cgroup_tree_write(dir_fd, file, buf_text(&inherited));
 }
 
-/* Enables one by one: a single refusal would take the others with it. */
+static bool has_word(const char *text, const char *word)
+{
+	size_t length = strlen(word);
+
+	for (const char *at = text; (at = strstr(at, word)); at += length)
+		if ((at == text || isspace((unsigned char)at[-1])) &&
+		    (!at[length] || isspace((unsigned char)at[length])))
+			return true;
+	return false;
+}
+
+/*
+ * Enables one by one: a single refusal would take the others with it. What is
+ * enabled already is not asked for: above a delegated group nobody may write.
+ */
 static int enable_controllers(int parent_fd, unsigned controllers)
 {
+	cleanup_buf struct buf enabled = BUF_INIT;
+
+	(void)buf_read_file(&enabled, parent_fd, "cgroup.subtree_control");
 	for (int i = 0; i < CGROUP_CONTROLLER_COUNT; i++) {
 		char text[32] = "+";
 		int r;
@@ -83,6 +100,8 @@ static int enable_controllers(int parent_fd, unsigned controllers)
 		    i == CGROUP_DEVICES || i == CGROUP_FREEZER)
 			continue;
 		strncat(text, cgroup_controller_name(i, CGROUP_V2), sizeof(text) - 2);
+		if (has_word(buf_text(&enabled), text + 1))
+			continue;
 		r = cgroup_tree_write(parent_fd, "cgroup.subtree_control", text);
 		if (r < 0)
 			return r;

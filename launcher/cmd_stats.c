@@ -126,8 +126,12 @@ static void print_row(const char *id, const struct usage *u, double share)
 
 	if (share >= 0)
 		snprintf(cpu, sizeof(cpu), "%.1f%%", share);
-	printf("%-24s %8s %10.2fs %9s / %-9s ", id, cpu, (double)u->cpu_us / 1e6,
-	       bytes_text(u->memory_bytes, t[0]), bytes_text(u->memory_limit_bytes, t[1]));
+	if (u->cpu_us < 0)
+		printf("%-24s %8s %11s ", id, cpu, "-");
+	else
+		printf("%-24s %8s %10.2fs ", id, cpu, (double)u->cpu_us / 1e6);
+	printf("%9s / %-9s ", bytes_text(u->memory_bytes, t[0]),
+	       bytes_text(u->memory_limit_bytes, t[1]));
 	if (u->pids < 0)
 		printf("%6s", "-");
 	else
@@ -148,13 +152,15 @@ static int show(struct runtime *r, void *arg)
 	struct stats *s = arg;
 	struct fault ignored = FAULT_INIT;
 	enum state_status status = runtime_status(r);
-	struct usage usage;
+	struct usage usage = { USAGE_UNKNOWN, USAGE_UNKNOWN, USAGE_UNKNOWN, USAGE_UNKNOWN,
+			       USAGE_UNKNOWN, USAGE_UNKNOWN, USAGE_UNKNOWN };
 	double share;
 
-	if (!is_wanted(s, r->state->id) || status == STATE_STOPPED || status == STATE_CREATING ||
-	    runtime_open_cgroups(r, &ignored) < 0)
+	if (!is_wanted(s, r->state->id) || status == STATE_STOPPED || status == STATE_CREATING)
 		return 0;
-	usage_read(r->group, &usage);
+	/* One without cgroups is there, too. */
+	if (runtime_open_cgroups(r, &ignored) >= 0)
+		usage_read(r->group, &usage);
 	share = cpu_share(s, r->state->id, usage.cpu_us);
 	if (s->array)
 		add_json(s, r->state->id, &usage, share);

@@ -270,6 +270,15 @@ static void remove_scratch(struct container *c)
 	scratch_done(&c->scratch);
 }
 
+/* An ordinary user may make it nowhere. */
+static bool is_empty_group(const struct cgroup_group *g)
+{
+	for (int i = 0; i < CGROUP_CONTROLLER_COUNT; i++)
+		if (cgroup_group_fd(g, i) >= 0)
+			return false;
+	return cgroup_group_v2_fd(g) < 0;
+}
+
 static int make_cgroups(struct container *c, struct fault *f)
 {
 	const struct plan *p = c->plan;
@@ -284,15 +293,18 @@ static int make_cgroups(struct container *c, struct fault *f)
 	r = cgroup_group_create(c->layout, p->cgroup_path, wanted, &c->group);
 	if (r == -EEXIST)
 		r = cgroup_group_open(c->layout, p->cgroup_path, &c->group);
-	if (r < 0 && limits_are_unset(&p->limits) && !p->views) {
+	if (limits_are_unset(&p->limits) && !p->views && (r < 0 || is_empty_group(c->group))) {
+		c->group = cgroup_group_close(c->group);
 		c->layout = cgroup_layout_close(c->layout);
-		return 0;	/* nothing is limited: an ordinary user may go without */
+		/* Nothing is limited: an ordinary user may go without. */
+		set(&c->state->cgroup_path, NULL);
+		return state_save(&c->dir, c->state, f);
 	}
 	if (r < 0) {
 		c->layout = cgroup_layout_close(c->layout);
 		return fault_set(f, r, "cannot make the cgroup '%s'\n"
-				 "Limits need root, or a cgroup that was delegated to you.",
-				 p->cgroup_path);
+				 "Limits need root, or a cgroup that was delegated to you: see "
+				 "nacre check.", p->cgroup_path);
 	}
 	c->state->cgroup_levels = cgroup_group_levels(c->group);
 	return state_save(&c->dir, c->state, f);

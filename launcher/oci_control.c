@@ -158,6 +158,9 @@ static int update(struct runtime *r, struct control_config *config, struct fault
 		result = read_resources(config->resources, &l, f);
 	if (result >= 0 && limits_from_options(config, &l) < 0)
 		result = fault_set(f, -ENOMEM, "cannot read the options");
+	/* As "run" has it: no swap beyond the memory. */
+	if (config->memory && !config->memory_swap && r->state->words.count)
+		l.memory_swap_bytes = l.memory_bytes;
 	if (result >= 0)
 		result = limits_update(&l, r->layout, r->group, f);
 	limits_done(&l);

@@ -15,6 +15,7 @@
 #include "common/log.h"
 #include "launcher/container.h"
 #include "launcher/hooks.h"
+#include "launcher/rootless.h"
 #include "launcher/runtime.h"
 
 struct end_config {
@@ -194,6 +195,12 @@ int verb_delete(const struct globals *g, int argc, char **argv)
 	int result = runtime_parse(&delete_table, argc, argv, &config, &operands, 1, 1,
 				   "nacre delete [OPTION]... ID", &config.help, &f);
 
+	/* What its containers made belongs to ids that only its namespace has. */
+	if (result == 0 && rootless_is_needed()) {
+		opt_list_done(&operands);
+		result = rootless_reenter(&f);
+		return result < 0 ? runtime_fail(g, &f, 1) : result;
+	}
 	if (result == 0) {
 		result = open_to_delete(&r, g, operands.items[0], config.force, &f);
 		if (result == 0)

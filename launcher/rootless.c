@@ -11,11 +11,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "common/buf.h"
+#include "common/cgroup.h"
+#include "common/cgroup_tree.h"
 #include "common/cleanup.h"
+#include "common/errors.h"
 #include "launcher/channel.h"
 #include "launcher/init.h"
 #include "launcher/signals.h"
@@ -191,7 +195,7 @@ static bool has_tty_group(void)
 }
 
 /* A map of one id has no such group, and devpts takes none that is not mapped. */
-static int drop_tty_group(struct plan *p)
+static void drop_tty_group(struct plan *p)
 {
 	for (size_t i = 0; i < p->mount_count; i++) {
 		struct plan_mount *m = &p->mounts[i];
@@ -201,7 +205,6 @@ static int drop_tty_group(struct plan *p)
 		if (gid)
 			memmove(gid, gid + 6, strlen(gid + 6) + 1);
 	}
-	return 0;
 }
 
 static int map_subordinate(struct plan *p)
@@ -210,6 +213,57 @@ static int map_subordinate(struct plan *p)
 	int r = idmap_add(&p->uids, 0, start, 65536);
 
 	return r < 0 ? r : idmap_add(&p->gids, 0, start, 65536);
+}
+
+/*
+ * v2 enables controllers only for the groups of a group without processes: those
+ * there are go one down. The one that waits for us is our parent.
+ */
+static int make_room(int own_fd)
+{
+	cleanup_fd int fd = -1;
+	char parent[16];
+	int r = mkdirat(own_fd, "nacre-supervisor", 0755) < 0 && errno != EEXIST ? -errno : 0;
+
+	if (r >= 0)
+		r = fd = neg_errno(openat(own_fd, "nacre-supervisor", O_RDONLY | O_DIRECTORY |
+					  O_CLOEXEC));
+	snprintf(parent, sizeof(parent), "%d", getppid());
+	if (r >= 0)
+		r = cgroup_tree_write(fd, "cgroup.procs", "0");
+	return r < 0 ? r : cgroup_tree_write(fd, "cgroup.procs", parent);
+}
+
+/* Below the group that we are in, if that was delegated to us. */
+static int use_own_group(struct plan *p, struct fault *f)
+{
+	struct cgroup_layout *layout = NULL;
+	cleanup_free char *own = NULL;
+	cleanup_fd int fd = -1;
+	int r = 0;
+
+	if (cgroup_layout_open(NULL, &layout) < 0)
+		return 0;
+	if (cgroup_path_of(layout, CGROUP_MEMORY, getpid(), &own) >= 0)
+		fd = cgroup_open_at(cgroup_layout_root_fd(layout, CGROUP_MEMORY), own);
+	else if (cgroup_v2_path_of(layout, getpid(), &own) >= 0)
+		fd = cgroup_open_at(cgroup_layout_v2_fd(layout), own);
+	if (fd >= 0 && own[1] && faccessat(fd, ".", W_OK, AT_EACCESS) == 0) {
+		free(take_ptr(p->cgroup_path));
+		if (asprintf(&p->cgroup_path, "%s/nacre-%s", own, p->id) < 0) {
+			p->cgroup_path = NULL;
+			r = fault_set(f, -ENOMEM, "cannot make the plan");
+		}
+		if (r >= 0 && !limits_are_unset(&p->limits) &&
+		    cgroup_layout_version(layout, CGROUP_MEMORY) == CGROUP_V2)
+			r = make_room(fd);
+		if (r < 0)
+			fault_set(f, r, "cannot have limits in your cgroup '%s'\nStart from one of "
+				  "your own: systemd-run --user --scope -p Delegate=yes nacre run",
+				  own);
+	}
+	cgroup_layout_close(layout);
+	return r;
 }
 
 int rootless_adapt(struct plan *p, bool userns, struct fault *f)
@@ -222,7 +276,9 @@ int rootless_adapt(struct plan *p, bool userns, struct fault *f)
 		p->views = false;
 		/* Nodes are bound from the host, and no one limits devices for us. */
 		p->limits.device_count = 0;
-		return has_tty_group() ? 0 : drop_tty_group(p);
+		if (!has_tty_group())
+			drop_tty_group(p);
+		return p->cgroup_path ? use_own_group(p, f) : 0;
 	}
 	if (!userns)
 		return 0;

@@ -37,7 +37,9 @@ int runtime_open_cgroups(struct runtime *r, struct fault *f)
 	if (r->group)
 		return 0;
 	if (!r->state->cgroup_path)
-		return fault_set(f, 0, "container '%s' has no cgroup", r->state->id);
+		return fault_set(f, 0, "container '%s' has no cgroup: it can be neither limited, nor "
+				 "paused, nor measured\nAn ordinary user's have one where it was "
+				 "delegated: see nacre check.", r->state->id);
 	result = cgroup_layout_open(NULL, &r->layout);
 	if (result >= 0)
 		result = cgroup_group_open(r->layout, r->state->cgroup_path, &r->group);

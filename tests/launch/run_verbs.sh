@@ -46,6 +46,8 @@ check_verbs() {
 defer nacre --root "$STATE" rm --force "$TEST_ID"
 run --detach --memory 64M --pids 5 -- sh -c 'sleep 1000 & sleep 1000 & wait' >/dev/null
 check_verbs n
+n update --memory 80M "$TEST_ID"
+eq "$(of memory memory.limit_in_bytes memory.max)" $((80 << 20)) "more memory than before"
 n exec "$TEST_ID" sh -c 'echo new >/srv-file; rm /etc/hosts; echo changed >/etc/passwd; mkdir /d; echo x >/d/f'
 eq "$(n diff "$TEST_ID")" "A /d
 A /d/f
