@@ -107,6 +107,7 @@ static struct container *container_new(struct containers *cs, unsigned index)
 	c->kind = c->use->kind;
 	c->start_ns = c->slot->start_ns;
 	c->references = 1;	/* the list's */
+	c->init_fd = -1;
 	container_group_spec(c->slot, &spec);
 	c->key = spec_key(&spec, c->slot->pid);
 	c->read_ns = c->load_read_ns = clock_now_ns();
@@ -118,6 +119,7 @@ static void put_locked(struct containers *cs, struct container *c) REQUIRES(cs->
 	if (--c->references)
 		return;
 	group_close(c->group);
+	cleanup_fd_(&c->init_fd);
 	lock_done(&c->lock);
 	free(c);
 }

@@ -136,6 +136,13 @@ const char *container_path(const struct container *c, int place);
 /** container_has_v2() - whether it has a directory of its own in the v2 tree */
 bool container_has_v2(struct container *c);
 
+/**
+ * container_has_init() - whether the init that it was found by still lives
+ *
+ * True also where there is none, or nothing can be said.
+ */
+bool container_has_init(struct container *c);
+
 /** container_view() - gather_view() for this container; its load is load.h's */
 int container_view(struct container *c, unsigned needs, const char *host_path,
 		   struct view *v);

@@ -47,6 +47,7 @@ struct container {
 
 	struct lock lock;	/* guards all that follows */
 	struct group *group;	/* owned; NULL until first used */
+	int init_fd;		/* owned, a pidfd; -1 until first used */
 	uint64_t start_ns;	/* 0: not known yet */
 	int64_t clock_offset_ns;
 	uint64_t clock_read_ns;

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 
+#include "common/cleanup.h"
 #include "procfs/clock.h"
 #include "procfs/container_impl.h"
 
@@ -39,6 +40,8 @@ void containers_trim(struct containers *cs)
 		i = c->index;
 		lock_take(&c->lock);
 		c->group = group_close(c->group);
+		cleanup_fd_(&c->init_fd);
+		c->init_fd = -1;
 		lock_drop(&c->lock);
 	}
 }

@@ -3,7 +3,10 @@
 #include "config.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "common/cleanup.h"
 #include "procfs/clock.h"
@@ -32,6 +35,28 @@ bool container_has_v2(struct container *c)
 	lock_scope(&c->lock);
 	return container_group_locked(c) == 0 && group_has(c->group, GROUP_V2) &&
 	       group_depth(c->group, GROUP_V2) > 0;
+}
+
+/*
+ * The number may be another process' already when it is looked at: then it began at
+ * another time. Later the descriptor tells.
+ */
+bool container_has_init(struct container *c)
+{
+	struct pollfd p = { .events = POLLIN };
+	uint64_t start;
+
+	if (c->slot->pid <= 0 || c->slot->start_ns == 0)
+		return true;
+	lock_scope(&c->lock);
+	if (c->init_fd < 0) {
+		c->init_fd = (int)syscall(SYS_pidfd_open, c->slot->pid, 0);
+		if (process_start_ns(c->cs->world->host, c->slot->pid, &start) < 0 ||
+		    start != c->slot->start_ns)
+			return false;
+	}
+	p.fd = c->init_fd;
+	return c->init_fd < 0 || poll(&p, 1, 0) <= 0;
 }
 
 /* The oldest process in the container's cgroups; -ESRCH while there is none. */

@@ -349,8 +349,10 @@ static int by_rule(struct identity *id, enum identity_rule rule,
 	return r;
 }
 
+/* Numbers of namespaces are used again: the one who was found must still live. */
 static struct container *from_cache(struct identity *id, uint64_t key)
 {
+	struct container *c;
 	struct cached entry;
 
 	lock_take(&id->lock);
@@ -358,7 +360,12 @@ static struct container *from_cache(struct identity *id, uint64_t key)
 	lock_drop(&id->lock);
 	if (entry.key != key || entry.version != containers_version(id->containers))
 		return NULL;
-	return containers_get(id->containers, entry.slot, entry.generation);
+	c = containers_get(id->containers, entry.slot, entry.generation);
+	if (c && !container_has_init(c)) {
+		container_put(c);
+		return NULL;
+	}
+	return c;
 }
 
 static void to_cache(struct identity *id, uint64_t key, const struct container *c)

@@ -12,8 +12,9 @@
  *  caller	its own cgroups.
  *
  * Nothing is resolved through the container's own mounts, and no process is
- * started. The answer is kept by what it depends on: the namespaces' inodes and
- * the text of /proc/TID/cgroup; so it needs no time-out.
+ * started. The answer is kept by what it depends on, the namespaces' inodes and the
+ * text of /proc/TID/cgroup, as long as the init that was found lives; so it needs no
+ * time-out.
  */
 #pragma once
 
