@@ -188,7 +188,14 @@ static int set_locked(struct unionfs *u, struct inode *inode,
 		r = set_mode(u, inode, &w, c->st.st_mode);
 	if (r >= 0 && c->set & SET_TIMES)
 		r = set_times(&w, c);
-	return r < 0 ? r : get_locked(u, inode, ret);
+	if (r < 0)
+		return r;
+	/*
+	 * The change is made: a shortage that passes is no reason to say that it is
+	 * not.
+	 */
+	r = get_locked(u, inode, ret);
+	return r < 0 ? get_locked(u, inode, ret) : r;
 }
 
 int attr_drop_privileges(struct unionfs *u, const struct call *call, int fd)

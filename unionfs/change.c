@@ -87,6 +87,18 @@ int change_redirect(struct unionfs *u, struct inode *dir, int upper_fd,
 	return r;
 }
 
+/* As if it had never been there: what a whiteout hid is hidden again. */
+static void unmake(struct unionfs *u, int dir_fd, const char *name,
+		   const struct object_spec *spec)
+{
+	bool is_dir = S_ISDIR(spec->mode);
+
+	if (spec->over_whiteout)
+		(void)whiteout_replace(u->work, dir_fd, name, is_dir);
+	else
+		(void)unlinkat(dir_fd, name, is_dir ? AT_REMOVEDIR : 0);
+}
+
 static int create_locked(struct unionfs *u, struct inode *dir, const char *name,
 			 struct object_spec *spec, struct inode **ret,
 			 struct statx *ret_stx, int *ret_fd) REQUIRES(dir->lock)
@@ -112,8 +124,7 @@ static int create_locked(struct unionfs *u, struct inode *dir, const char *name,
 		return r;
 	r = lookup_new(u, dir, name, ret_stx, ret);
 	if (r < 0) {
-		(void)unlinkat(ref.d->fd, name,
-			       S_ISDIR(spec->mode) ? AT_REMOVEDIR : 0);
+		unmake(u, ref.d->fd, name, spec);
 		return r;
 	}
 	entry_show(u, dir, name, *ret);

@@ -307,6 +307,7 @@ static int make_over_whiteout(struct making *m, int upper_dir_fd, const char *na
 	char stand_in[TEMP_NAME_SIZE] = "";
 	char temp[TEMP_NAME_SIZE];
 	cleanup_fd int dir_fd = stand_in_make(m->work, upper_dir_fd, stand_in);
+	struct statx before;
 	int r = 0;
 
 	workdir_temp_name(m->work, temp);
@@ -321,8 +322,13 @@ static int make_over_whiteout(struct making *m, int upper_dir_fd, const char *na
 		workdir_remove(m->work, stand_in);
 	m->dir_fd = upper_dir_fd;
 	m->name = name;
-	/* The renames changed ctime. */
-	return r < 0 ? r : look(m);
+	if (r < 0)
+		return r;
+	/* The renames changed ctime; not to know it is no reason to say it is not there. */
+	before = m->stx;
+	if (look(m) < 0)
+		m->stx = before;
+	return 0;
 }
 
 static int look_at_parent(struct making *m)
