@@ -15,8 +15,8 @@
 
 #define VARIABLE "NACRE_SESSION"
 #define FORMAT	 "mode=%d holder=%d detached=%d device=%d state=%d " \
-		 "serving=%d stop=%d keep=%d crash=%d"
-#define FIELDS	 9
+		 "serving=%d stop=%d keep=%d crash=%d log=%d"
+#define FIELDS	 10
 #define INHERIT	 " inherit"	/* then a number for each, with a blank before */
 
 enum { EXIT_NOT_EXECUTED = 126 };
@@ -74,10 +74,19 @@ int handover_open_program(const struct session *s)
 	return neg_errno(open(s->program, O_RDONLY | O_CLOEXEC));
 }
 
+/* What belongs to the mount: @flags of F_SETFD for each descriptor. */
+static void set_descriptors(const struct session *s, int flags)
+{
+	const int fds[] = { s->device_fd, s->state_fd, s->serving_fd, s->stop_fd,
+			    s->keep_worker_fd, s->crash_fd, s->log_worker_fd };
+
+	for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
+		(void)fcntl(fds[i], F_SETFD, flags);
+}
+
 static void keep_open(int fd)
 {
-	if (fd >= 0)
-		(void)fcntl(fd, F_SETFD, 0);
+	(void)fcntl(fd, F_SETFD, 0);
 }
 
 static void describe(const struct session *s, enum handover_mode mode,
@@ -87,7 +96,8 @@ static void describe(const struct session *s, enum handover_mode mode,
 
 	snprintf(value, size, FORMAT INHERIT, mode, s->holder,
 		 !s->config->foreground, s->device_fd, s->state_fd,
-		 s->serving_fd, s->stop_fd, s->keep_worker_fd, s->crash_fd);
+		 s->serving_fd, s->stop_fd, s->keep_worker_fd, s->crash_fd,
+		 s->log_worker_fd);
 	for (unsigned i = 0; i < SESSION_INHERIT_FDS; i++) {
 		n = strlen(value);
 		snprintf(value + n, size - n, " %d", s->config->inherit_fds[i]);
@@ -99,12 +109,7 @@ _Noreturn void handover_exec(struct session *s, int exe_fd,
 {
 	char value[512];
 
-	keep_open(s->device_fd);
-	keep_open(s->state_fd);
-	keep_open(s->serving_fd);
-	keep_open(s->stop_fd);
-	keep_open(s->keep_worker_fd);
-	keep_open(s->crash_fd);
+	set_descriptors(s, 0);
 	for (unsigned i = 0; mode == HANDOVER_WORK && i < RECORD_KEPT; i++)
 		if (s->record->kept[i] > 0)
 			keep_open(s->record->kept[i]);
@@ -119,11 +124,6 @@ _Noreturn void handover_exec(struct session *s, int exe_fd,
 	dprintf(STDERR_FILENO, "%s: cannot execute '%s': %s\n", log_program(),
 		s->program, strerror(errno));
 	_exit(EXIT_NOT_EXECUTED);
-}
-
-static void close_on_exec(int fd)
-{
-	(void)fcntl(fd, F_SETFD, FD_CLOEXEC);
 }
 
 bool session_is_handover(void)
@@ -153,22 +153,19 @@ enum handover_mode handover_find(struct session *s)
 	const char *value = getenv(VARIABLE);
 	int mode, detached;
 
-	if (!value || sscanf(value, FORMAT, &mode, &s->holder, &detached,
-			     &s->device_fd, &s->state_fd, &s->serving_fd,
-			     &s->stop_fd, &s->keep_worker_fd,
-			     &s->crash_fd) != FIELDS)
+	if (!value)
 		return HANDOVER_NONE;
+	if (sscanf(value, FORMAT, &mode, &s->holder, &detached, &s->device_fd,
+		   &s->state_fd, &s->serving_fd, &s->stop_fd, &s->keep_worker_fd,
+		   &s->crash_fd, &s->log_worker_fd) != FIELDS)
+		return HANDOVER_ALIEN;
 	(void)unsetenv(VARIABLE);	/* not for programs that we start */
 	if (getppid() != s->holder ||
 	    (mode != HANDOVER_CHECK && mode != HANDOVER_WORK))
 		return HANDOVER_NONE;
 
-	close_on_exec(s->device_fd);
-	close_on_exec(s->state_fd);
-	close_on_exec(s->serving_fd);
-	close_on_exec(s->stop_fd);
-	close_on_exec(s->keep_worker_fd);
-	close_on_exec(s->crash_fd);
+	set_descriptors(s, FD_CLOEXEC);
+	log_through(s->log_worker_fd);
 	if (detached && mode == HANDOVER_WORK)
 		log_detach();
 	return (enum handover_mode)mode;

@@ -14,6 +14,7 @@ enum handover_mode {
 	HANDOVER_NONE,
 	HANDOVER_CHECK,		/* only say whether it could */
 	HANDOVER_WORK,
+	HANDOVER_ALIEN,		/* by a holder whose words are not ours */
 };
 
 /** handover_init() - in the future holder: remember how we were started.

@@ -148,7 +148,7 @@ static void on_ready(struct holder *h)
 
 	h->ready = true;
 	if (!h->s->config->foreground)
-		ready_drop_stdio();
+		ready_drop_stdio(h->s->null_fd);
 
 	snprintf(text, sizeof(text), "READY=1\nMAINPID=%d", getpid());
 	r = ready_notify(text);
@@ -194,11 +194,14 @@ static void wait_and_act(struct holder *h)
 		{ .fd = h->watchdog_fd, .events = POLLIN },
 		{ .fd = h->listen_fd, .events = POLLIN },
 		{ .fd = h->s->keep_holder_fd, .events = POLLIN },
+		{ .fd = h->s->log_holder_fd, .events = POLLIN },
 	};
 
 	if (poll(fds, sizeof(fds) / sizeof(fds[0]), -1) < 0)
 		return;
-	/* In this order: a worker may have answered, and died since. */
+	/* In this order: a worker may have spoken or answered, and died since. */
+	if (fds[6].revents)
+		log_pass_on(h->s->log_holder_fd);
 	if (fds[1].revents)
 		on_serving(h);
 	if (fds[0].revents)

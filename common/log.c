@@ -4,10 +4,16 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
-#include <syslog.h>
+#include <sys/socket.h>
 #include <unistd.h>
+
+#include "common/log_system.h"
+
+enum { TEXT_BYTES = 4096 };
 
 /*
  * The one module with state of its own: messages must be possible anywhere,
@@ -17,13 +23,13 @@ static struct {
 	const char *program;
 	enum log_level level;
 	bool detached;
-} log_state = { .program = "nacre", .level = LOG_LEVEL_INFO };
+	int through_fd;
+} log_state = { .program = "nacre", .level = LOG_LEVEL_INFO, .through_fd = -1 };
 
-static const int syslog_priority[] = {
-	[LOG_LEVEL_ERROR] = LOG_ERR,
-	[LOG_LEVEL_WARN] = LOG_WARNING,
-	[LOG_LEVEL_INFO] = LOG_INFO,
-	[LOG_LEVEL_DEBUG] = LOG_DEBUG,
+/* What goes through a socket. */
+struct passed {
+	uint32_t level;
+	char text[TEXT_BYTES];
 };
 
 void log_open(const char *program, enum log_level level)
@@ -34,8 +40,14 @@ void log_open(const char *program, enum log_level level)
 
 void log_detach(void)
 {
-	openlog(log_state.program, LOG_PID | LOG_NDELAY, LOG_DAEMON);
 	log_state.detached = true;
+	if (log_state.through_fd < 0)
+		log_system_open();
+}
+
+void log_through(int fd)
+{
+	log_state.through_fd = fd;
 }
 
 const char *log_program(void)
@@ -50,7 +62,7 @@ bool log_wants(enum log_level level)
 
 static void write_stderr(const char *message)
 {
-	char line[4096];
+	char line[TEXT_BYTES];
 	size_t length;
 	int n;
 
@@ -62,23 +74,51 @@ static void write_stderr(const char *message)
 		;
 }
 
+static void write_through(const struct passed *m)
+{
+	size_t bytes = offsetof(struct passed, text) + strlen(m->text);
+
+	(void)send(log_state.through_fd, m, bytes, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+static void write_message(const struct passed *m)
+{
+	if (!log_state.detached)
+		write_stderr(m->text);
+	else if (log_state.through_fd >= 0)
+		write_through(m);
+	else
+		log_system_write((enum log_level)m->level, log_state.program, m->text);
+}
+
+void log_pass_on(int fd)
+{
+	struct passed m;
+	ssize_t n;
+
+	for (;;) {
+		n = recv(fd, &m, sizeof(m) - 1, MSG_DONTWAIT);
+		if (n < (ssize_t)offsetof(struct passed, text) ||
+		    m.level > LOG_LEVEL_DEBUG)
+			return;
+		((char *)&m)[n] = '\0';
+		write_message(&m);
+	}
+}
+
 void log_write(enum log_level level, const char *format, ...)
 {
 	int saved_errno = errno;
-	char message[4096];
+	struct passed m;
 	va_list args;
 
 	if (!log_wants(level))
 		return;
 
+	m.level = level;
 	va_start(args, format);
-	vsnprintf(message, sizeof(message), format, args);
+	vsnprintf(m.text, sizeof(m.text), format, args);
 	va_end(args);
-
-	if (log_state.detached)
-		syslog(syslog_priority[level], "%s", message);
-	else
-		write_stderr(message);
-
+	write_message(&m);
 	errno = saved_errno;
 }

@@ -34,6 +34,18 @@ void log_open(const char *program, enum log_level level);
  */
 void log_detach(void);
 
+/**
+ * log_through() - once detached, have another process write the messages
+ * @fd:	a datagram socket whose other end is read by log_pass_on(); lent for ever
+ *
+ * For a process that may open no way to the system log. What finds no room is lost.
+ */
+void log_through(int fd);
+
+/** log_pass_on() - write what waits at the other end of such a socket; allocates
+ *	nothing, waits for nothing */
+void log_pass_on(int fd);
+
 /** log_program() - the name given to log_open() */
 const char *log_program(void);
 

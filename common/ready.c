@@ -72,17 +72,13 @@ int ready_tell(int tell_fd)
 	return n < 0 ? -errno : 0;
 }
 
-void ready_drop_stdio(void)
+void ready_drop_stdio(int null_fd)
 {
-	cleanup_fd int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
-
 	log_detach();
-	if (fd < 0)
+	if (null_fd < 0)
 		return;		/* better a terminal kept than none at all */
 	for (int i = STDIN_FILENO; i <= STDERR_FILENO; i++)
-		(void)dup2(fd, i);
-	if (fd <= STDERR_FILENO)
-		(void)take_fd(&fd);
+		(void)dup2(null_fd, i);
 }
 
 int ready_notify(const char *text)

@@ -18,8 +18,9 @@ int ready_detach(int *ret_tell_fd);
  *	gone */
 int ready_tell(int tell_fd);
 
-/** ready_drop_stdio() - log to the system log, and give back the terminal */
-void ready_drop_stdio(void);
+/** ready_drop_stdio() - log to the system log, and give back the terminal: @null_fd
+ *	takes its place, if not negative */
+void ready_drop_stdio(int null_fd);
 
 /**
  * ready_notify() - tell the service manager, if NOTIFY_SOCKET names one

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "common/crash.h"
@@ -29,16 +30,30 @@ static int new_eventfd(int *ret_fd)
 	return *ret_fd < 0 ? *ret_fd : 0;
 }
 
+static int new_log_socket(struct session *s)
+{
+	int pair[2];
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return -errno;
+	s->log_holder_fd = pair[0];
+	s->log_worker_fd = pair[1];
+	return 0;
+}
+
 static int prepare(struct session *s)
 {
 	int r = record_new(s->config->state_bytes, &s->state_fd, &s->record);
 
+	s->null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 	if (r == 0)
 		r = new_eventfd(&s->serving_fd);
 	if (r == 0)
 		r = new_eventfd(&s->stop_fd);
 	if (r == 0)
 		r = keep_init(s);
+	if (r == 0)
+		r = new_log_socket(s);
 	if (r == 0) {
 		s->crash_fd = crash_open();
 		r = s->crash_fd < 0 ? s->crash_fd : 0;
@@ -57,7 +72,7 @@ static int prepare(struct session *s)
 static void release(struct session *s)
 {
 	int fds[] = { s->serving_fd, s->stop_fd, s->crash_fd, s->state_fd,
-		      s->device_fd };
+		      s->device_fd, s->null_fd, s->log_holder_fd, s->log_worker_fd };
 
 	keep_done(s);
 	handover_done(s);
@@ -135,14 +150,18 @@ int session_run(const struct session_config *config,
 	struct session s = {
 		.config = &c, .service = service, .context = context,
 		.device_fd = -1, .state_fd = -1, .serving_fd = -1,
-		.stop_fd = -1, .crash_fd = -1, .keep_holder_fd = -1,
-		.keep_worker_fd = -1,
+		.stop_fd = -1, .null_fd = -1, .crash_fd = -1, .keep_holder_fd = -1,
+		.keep_worker_fd = -1, .log_holder_fd = -1, .log_worker_fd = -1,
 	};
 	enum handover_mode mode;
 
 	fill_stdio();
 	c.foreground |= c.debug;
 	mode = handover_find(&s);
+	if (mode == HANDOVER_ALIEN) {
+		log_error("this version cannot take over from the one that runs\nThat one goes on. Unmount and mount again to use this version.");
+		return 1;
+	}
 	return mode == HANDOVER_NONE ? run_holder(&s) :
 				       run_handed_over(&s, mode);
 }

@@ -16,8 +16,10 @@ struct session {
 	int state_fd;		/* owned */
 	int serving_fd;		/* owned, an eventfd: the first INIT is answered */
 	int stop_fd;		/* owned, an eventfd: see record.stopping */
+	int null_fd;		/* owned, /dev/null; -1: there is none */
 	int crash_fd;		/* owned, a memfd; see crash.h */
 	int keep_holder_fd, keep_worker_fd;	/* owned, a socket; see keep.h */
+	int log_holder_fd, log_worker_fd;	/* owned, a socket; see log_through() */
 	pid_t holder;
 	char program[PATH_MAX], cwd[PATH_MAX];	/* see handover.h */
 	char **argv, *argv_words;		/* owned, */

@@ -216,7 +216,7 @@ static int negotiate_again(struct session *s)
 static void announce(struct session *s)
 {
 	if (session_generation(s) == 0 && !s->config->foreground)
-		ready_drop_stdio();
+		ready_drop_stdio(s->null_fd);
 	atomic_store(&s->record->phase, RECORD_SERVING);
 	(void)eventfd_write(s->serving_fd, 1);	/* fails only at 2^64 */
 }
@@ -292,6 +292,7 @@ int session_work(struct session *s)
 	int r;
 
 	serving = s;
+	log_through(s->log_worker_fd);
 	fuse_set_log_func(log_libfuse);
 	r = tie_to_holder(s);
 	if (r == 0)

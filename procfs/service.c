@@ -115,7 +115,7 @@ static int service_open(struct service *s)
 		r = s->snapshots && s->sizes ? 0 : -ENOMEM;
 	}
 	if (r >= 0)
-		r = confine_worker();	/* before there are other threads */
+		r = confine_service();	/* before there are other threads */
 	if (r >= 0)
 		r = agent_start(s, s->config->seccomp_fd, s->agent_state, &s->agent);
 	if (r >= 0)
@@ -156,14 +156,9 @@ static void init(void *userdata, struct fuse_conn_info *conn)
 	(void)session_want(s->session, SESSION_CACHE_SYMLINKS);
 }
 
-/* The mount is gone for good: so is the socket's name. */
 static void stop(void *userdata)
 {
-	struct service *s = userdata;
-
-	(void)unlink(config_socket(s->config));
-	(void)unlink(s->config->seccomp_path);
-	service_close(s);
+	service_close(userdata);
 }
 
 /* Another version takes over. */
@@ -190,13 +185,15 @@ static int check(struct session *session, void *context)
 	return 0;
 }
 
-/* In the holder: the mount is gone, and with it all workers. */
+/* In the holder: the mount is gone, and with it all workers. So are the sockets. */
 static void leave(struct session *session, void *context)
 {
 	size_t bytes;
 	const char *state = session_state(session, &bytes);
+	const struct config *config = context;
 
-	(void)context;
+	(void)unlink(config_socket(config));
+	(void)unlink(config->seccomp_path);
 	if (check(session, context) == 0)
 		agent_leave(session, (const void *)(state + align(sizeof(struct service_state)) +
 						    align(paths_state_size())));

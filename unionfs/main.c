@@ -11,6 +11,7 @@
 
 #include "common/log.h"
 #include "common/sanitizer.h"
+#include "unionfs/confine.h"
 #include "unionfs/fsck.h"
 #include "unionfs/ops.h"
 
@@ -31,13 +32,15 @@ static int start(struct session *s, void *context, void **ret_userdata)
 	struct unionfs *u = ((struct mounted *)context)->u;
 	size_t bytes;
 	void *memory = session_state(s, &bytes);
+	int r;
 
 	u->mounted = context;
 	u->session = s;
 	if (u->work)
 		workdir_take_over(u->work);
 	*ret_userdata = u;
-	return union_start(u, memory, session_generation(s) == 0);
+	r = union_start(u, memory, session_generation(s) == 0);
+	return r < 0 ? r : union_confine(u);	/* before there are other threads */
 }
 
 static int check(struct session *s, void *context)
