@@ -125,6 +125,13 @@ static inline void rwlock_drop_write(struct rwlock *l)
 	lock_must_(pthread_rwlock_unlock(&l->rwlock));
 }
 
+/** rwlock_assert_held() - tell the analysis what it cannot follow, through a callback */
+static inline void rwlock_assert_held(struct rwlock *l) ASSERT_HELD(*l);
+static inline void rwlock_assert_held(struct rwlock *l)
+{
+	(void)l;
+}
+
 /*
  * The scope forms: taken here, dropped on every way out. clang's analysis does
  * not follow __attribute__((cleanup)) in C, so it is told that the lock is

@@ -191,6 +191,7 @@ int run_config_parse(int argc, char *const *argv, struct run_config *c, int *ret
 	return 0;
 }
 
+__attribute__((format(printf, 2, 3)))
 static int add_word(struct opt_list *words, const char *format, ...)
 {
 	char *text;

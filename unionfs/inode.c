@@ -192,6 +192,7 @@ static void adopt_name(void *table, void *block)
 	struct inode_table *t = table;
 	struct name *name = block;
 
+	rwlock_assert_held(&t->lock);	/* by inode_table_adopt() */
 	if (!name_is_sane(t, name) || !inode_is_live(t, name->inode) ||
 	    !inode_is_live(t, name->parent) ||
 	    inode_at(t, name->parent)->type != DT_DIR)
@@ -207,6 +208,7 @@ static bool is_lost(const struct inode *inode)
 }
 
 static void adopt_inode(struct inode_table *t, struct inode *inode)
+	REQUIRES(t->lock)
 {
 	bool is_hashed = inode_has(inode, INODE_HASHED);
 	bool is_aliased = inode_has(inode, INODE_ALIASED);
@@ -320,6 +322,7 @@ struct inode *inode_new(struct inode_table *t, uint8_t type)
 }
 
 static void inode_free(struct inode_table *t, struct inode *inode)
+	REQUIRES(t->lock)
 {
 	uint32_t dir_ref;
 

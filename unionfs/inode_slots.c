@@ -205,8 +205,10 @@ void slots_adopt(struct inode_table *t)
 {
 	uint32_t count = t->state->chunk_count;
 
-	if (count > CHUNK_MAX)
-		count = t->state->chunk_count = CHUNK_MAX;
+	if (count > CHUNK_MAX) {
+		count = CHUNK_MAX;
+		t->state->chunk_count = count;
+	}
 	t->slot_count = count << CHUNK_BITS;
 	for (uint32_t n = count; n-- > 0;)
 		adopt_chunk(t, n);
