@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -457,11 +458,17 @@ static const struct stage {
 
 #define STAGE_COUNT (sizeof(stages) / sizeof(stages[0]))
 
-/* For tests of the undoing: NACRE_FAIL_AFTER names the stage that shall fail. */
+/*
+ * For tests of the undoing: NACRE_FAIL_AFTER names the stage that shall fail,
+ * NACRE_KILL_AFTER the last one that we live through.
+ */
 static int injected_fault(const char *stage, struct fault *f)
 {
 	const char *wanted = getenv("NACRE_FAIL_AFTER");
+	const char *last = getenv("NACRE_KILL_AFTER");
 
+	if (last && strcmp(last, stage) == 0)
+		(void)kill(getpid(), SIGKILL);
 	if (!wanted || strcmp(wanted, stage) != 0)
 		return 0;
 	return fault_set(f, -EIO, "failing after stage '%s', as NACRE_FAIL_AFTER asks", stage);

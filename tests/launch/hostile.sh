@@ -134,6 +134,67 @@ case_own_executable() {
 	oci delete --force "$ID"
 }
 
+# A file that takes what is meant for the kernel.
+case_directory_at_proc() {
+	bundle sh -c 'echo started'
+	mkdir -p "$T/fake/self"
+	echo untouched >"$T/fake/self/oom_score_adj"
+	config 's|{ "destination": "/proc", "type": "proc", "source": "proc" }|{ "destination": "/proc", "type": "bind", "source": "'"$T/fake"'", "options": [ "bind" ] }|; s|"noNewPrivileges"|"oomScoreAdj": 100, "noNewPrivileges"|; /maskedPaths/,/trigger/d; s|"mount" }, { "type": "cgroup" } \],|"mount" }, { "type": "cgroup" } ]|'
+	attempt
+	[ "$(cat "$T/fake/self/oom_score_adj")" = untouched ] || echo "wrote to a file that passes for the kernel's"
+}
+# A directory of the image that is a symlink to the outside whenever it counts.
+case_target_is_swapped() {
+	local swapper i
+	bundle true
+	mkdir "$B/rootfs/race"
+	ln -s "$OUT" "$B/rootfs/link"
+	add_mount '{ "destination": "/race/made", "type": "tmpfs", "source": "tmpfs" }'
+	perl -e 'chdir $ARGV[0]; my ($a, $b) = ("race", "link");
+		while (getppid == $ARGV[1]) { syscall(316, -100, $a, -100, $b, 2) }' "$B/rootfs" $BASHPID &
+	swapper=$!
+	for i in $(seq 25); do attempt; done
+	kill "$swapper"
+	wait "$swapper" 2>/dev/null
+	outside_untouched
+}
+# A key of whoever starts it.
+case_session_keyring() {
+	local dir
+	bundle /call --find-key host-secret
+	cp "$LIB/call" "$B/rootfs/call"
+	for dir in /lib /lib64 /usr; do
+		[ -d $dir ] || continue
+		mkdir "$B/rootfs$dir"
+		add_mount '{ "destination": "'$dir'", "type": "bind", "source": "'$dir'", "options": [ "rbind", "ro" ] }'
+	done
+	(
+		oci() { timeout 30 "$LIB/call" --key host-secret "$RUNTIME" --root "$T/oci" "$@"; }
+		attempt
+	)
+	[ "$(cat "$T/attempt")" = ENOKEY ] || echo "looking for a key of the host: $(tail -n 1 "$T/attempt")"
+}
+# A file system in the container that never answers: nobody outside may wait for it.
+case_hung_filesystem() {
+	local pid command
+	[ -c /dev/fuse ] || return 0
+	bundle sh -c 'exec 5<>/dev/fuse; mount -t fuse hung /mnt -o fd=5,rootmode=40000,user_id=0,group_id=0 && echo hung; ls /mnt/x & exec sleep 1000'
+	mkdir "$B/rootfs/mnt"
+	config 's|"CAP_KILL"|"CAP_KILL", "CAP_SYS_ADMIN"|g; s|"linux": {|"linux": { "devices": [ { "path": "/dev/fuse", "type": "c", "major": 10, "minor": 229 } ],|; s|"devices": \[ { "allow": false, "access": "rwm" } \]|"devices": [ { "allow": false, "access": "rwm" }, { "allow": true, "type": "c", "major": 10, "minor": 229, "access": "rwm" } ]|'
+	create && oci start "$ID" || { cat "$T/log" >&2; return 1; }
+	for ((i = 0; i < 200; i++)); do
+		grep -q hung "$T/log" && break
+		read -rt 0.05 <> <(:) || true
+	done
+	grep -qx hung "$T/log" || { cat "$T/log" >&2; return 1; }
+	pid=$(oci state "$ID" | sed -n 's/.*"pid": *\([0-9]*\).*/\1/p')
+	for command in "state $ID" "ps --format json $ID" "exec $ID true" "kill $ID KILL"; do
+		oci $command >/dev/null 2>&1 || echo "'${command% $ID*}' waits for it"
+	done
+	await exit "$pid"
+	oci delete --force "$ID" || echo "'delete' waits for it"
+}
+
 cases=$(declare -F | sed -n 's/^declare -f case_//p')
 failed=
 show() {	# RUNTIME - all cases, one line each
