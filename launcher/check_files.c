@@ -26,7 +26,7 @@
 void check_programs(struct check_answer *a)
 {
 	static const char *const names[] = {
-		"nacre-unionfs", "nacre-procfs", "nacre-image", "nacre-monitor",
+		"nacre-unionfs", "nacre-procfs", "nacre-image", "nacre-monitor", "nacre-init",
 	};
 	char missing[128] = "";
 

@@ -35,6 +35,7 @@ struct child {
 	int channel;
 	unsigned preserve_fds;
 	int stdio[3];		/* what the command gets as 0, 1, 2; -1: what we have */
+	int init_fd;		/* nacre-init, to be executed as pid 1; -1: go on as we are */
 	int start_fd;		/* a listening socket: the start is the first to connect; -1 */
 	int null_fd;		/* the host's /dev/null, for masks */
 	int console_fd;		/* the terminal's slave; -1 */

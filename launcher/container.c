@@ -19,7 +19,9 @@
 #include "common/log.h"
 #include "launcher/channel.h"
 #include "launcher/container_process.h"
+#include "launcher/daemon.h"
 #include "launcher/limits_apply.h"
+#include "launcher/mount.h"
 #include "launcher/net.h"
 #include "launcher/net_files.h"
 #include "launcher/paths.h"
@@ -409,9 +411,22 @@ static int make_filter(struct container *c, struct fault *f)
 	return r < 0 ? fault_set(f, r, "cannot keep the system call filter") : 0;
 }
 
+/* By a mount of its own, that cannot be written. Without one pid 1 stays what it is. */
+static void open_init(struct container *c)
+{
+	cleanup_free char *path = c->plan->init ? daemon_find("nacre-init") : NULL;
+	cleanup_fd int file = path ? open(path, O_PATH | O_CLOEXEC) : -1;
+	cleanup_fd int tree = file < 0 ? -1 : mount_clone(file, false);
+
+	if (tree >= 0 && mount_set_attrs(tree, MOUNT_ATTR_RDONLY, 0, false) >= 0)
+		c->child.init_fd = take_fd(&tree);
+}
+
 static int prepare(struct container *c, struct fault *f)
 {
 	int r;
+
+	open_init(c);
 
 	c->child.root_fd = take_fd(&c->rootfs.tree_fd);
 	c->child.supervised = c->supervised;

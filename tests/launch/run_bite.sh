@@ -21,7 +21,8 @@ key() { awk -v key="$1" '$1 == key { print $2 }'; }
 
 # 2 s of CPU at half a CPU. The kernel counts the periods of 100 ms: in each at most
 # 50 ms are had, and in each that was cut short all of them. So it holds on a busy
-# machine, too, where a clock on the wall says nothing.
+# machine, too, where a clock on the wall says nothing. Without a quota there are no
+# periods.
 run --detach --cpus 0.5 -- sh -c 'while :; do :; done' >/dev/null
 used=0
 while [ "$used" -lt 2000000 ]; do
@@ -34,7 +35,6 @@ stat=$(of cpu cpu.stat)
 periods=$(key nr_periods <<<"$stat")
 throttled=$(key nr_throttled <<<"$stat")
 note "$used us in $periods periods, $throttled of them cut short"
-[ "$throttled" -gt 0 ] || fail "nothing was cut short: $stat"
 [ "$used" -le $(((periods + 1) * 55000)) ] || fail "$used us of CPU time in $periods periods of 50 ms"
 [ "$used" -ge $((throttled * 45000)) ] || fail "only $used us of CPU time, though $throttled periods were used up"
 n rm --force "$TEST_ID"

@@ -27,10 +27,15 @@ done
 eq "$(n logs "$TEST_ID" 2>/dev/null)" one "its output"
 eq "$(n logs "$TEST_ID" 2>&1 >/dev/null)" two "its errors"
 monitor=$(n inspect "$TEST_ID" | jq '.[0].monitor')
+pid=$(n inspect "$TEST_ID" | jq '.[0].pid')
 if ! grep -q -e lsan -e asan -e tsan "/proc/$monitor/maps"; then
-	rss=$(awk '/^VmRSS/ { print $2 }' "/proc/$monitor/status")
-	[ "$rss" -le 1536 ] || fail "the monitor keeps $rss KiB"
+	rss=$(cat "/proc/$monitor/status" "/proc/$pid/status" | awk '/^VmRSS/ { sum += $2 } END { print sum }')
+	[ "$rss" -le 1536 ] || fail "monitor and pid 1 keep $rss KiB"
 fi
+eq "$(tr -d '\0' <"/proc/$pid/cmdline" | cut -c1-10)" nacre-init "pid 1 is a program of its own"
+eq "$(awk '/^CapPrm/ { print $2 }' "/proc/$pid/status")" 0000000000000020 "pid 1 can signal, and nothing else"
+eq "$(ls "/proc/$pid/fd")" "" "pid 1 holds nothing open"
+[ "$(status_of n exec "$TEST_ID" sh -c 'echo x >/proc/1/exe')" != 0 ] || fail "the program of pid 1 can be written"
 eq "$(status_of n rm "$TEST_ID")" 1 "rm while it runs"
 has "$(cat "$T/err")" "--force" "the next step"
 eq "$(status_of run --detach -- true)" 125 "the same name again"
