@@ -41,10 +41,19 @@ static const struct mount_flag {
 	{ "defaults", 0, 0 },
 };
 
-/* Words that are handed on as they are, for the security module. */
+/* Words that are handed on as they are, for SELinux. */
 static const char *const mount_data[] = {
 	"context=", "fscontext=", "defcontext=", "rootcontext=",
 };
+
+/* Without it the kernel takes no such words, and there are no labels to give. */
+static bool has_selinux(void)
+{
+	cleanup_buf struct buf list = BUF_INIT;
+
+	return buf_read_file(&list, AT_FDCWD, "/proc/filesystems") < 0 ||
+	       strstr(buf_text(&list), "selinuxfs");
+}
 
 /* A word ends at a comma outside quotes: SELinux contexts contain commas. */
 static size_t word_length(const char *text)
@@ -74,11 +83,16 @@ static bool apply_flag(const char *word, size_t length, unsigned long *flags)
 static bool apply_data(const char *word, size_t length, struct buf *data)
 {
 	for (size_t i = 0; i < sizeof(mount_data) / sizeof(mount_data[0]); i++) {
-		if (!strncmp(word, mount_data[i], strlen(mount_data[i]))) {
+		if (strncmp(word, mount_data[i], strlen(mount_data[i])) != 0)
+			continue;
+		if (has_selinux()) {
 			buf_adds(data, ",");
 			buf_add(data, word, length);
-			return true;
+		} else {
+			log_warn("this kernel has no SELinux, ignoring '%.*s'", (int)length,
+				 word);
 		}
+		return true;
 	}
 	return false;
 }

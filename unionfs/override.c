@@ -330,12 +330,18 @@ static bool is_override_attr(const char *attr)
 	return false;
 }
 
+/* What fuse-overlayfs noted for itself in layers that it wrote: nobody else's. */
+static bool is_foreign_note(const char *attr)
+{
+	return begins_with(attr, "user.fuseoverlayfs.");
+}
+
 int layer_xattr_to_disk(const struct layer *layer, enum overlay_ns ns,
 			const char *client, char disk[OVERLAY_ATTR_SIZE])
 {
 	int n;
 
-	if (attr_of(layer) && is_override_attr(client))
+	if (is_foreign_note(client) || (attr_of(layer) && is_override_attr(client)))
 		return -EPERM;
 	if (!keeps_security(layer) || !begins_with(client, SECURITY_PREFIX))
 		return overlay_xattr_to_disk(ns, client, disk);
@@ -347,7 +353,7 @@ int layer_xattr_to_disk(const struct layer *layer, enum overlay_ns ns,
 const char *layer_xattr_to_client(const struct layer *layer, enum overlay_ns ns,
 				  const char *disk, char client[OVERLAY_ATTR_SIZE])
 {
-	if (attr_of(layer) && is_override_attr(disk))
+	if (is_foreign_note(disk) || (attr_of(layer) && is_override_attr(disk)))
 		return NULL;
 	if (!keeps_security(layer) || !begins_with(disk, USER_PREFIX))
 		return overlay_xattr_to_client(ns, disk, client);

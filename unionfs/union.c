@@ -230,6 +230,8 @@ static int start_first(struct unionfs *u)
 		r = number_devices(u);
 	if (r == 0)
 		r = make_root(u);
+	if (r == 0 && u->work)
+		r = workdir_mark_volatile(u->work);
 	if (r == 0)
 		u->state->is_ready = true;
 	return r;

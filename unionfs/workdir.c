@@ -366,7 +366,7 @@ static int prepare_index(struct workdir *work)
 	return work->index_fd < 0 ? work->index_fd : 0;
 }
 
-static int mark_volatile(struct workdir *work)
+int workdir_mark_volatile(struct workdir *work)
 {
 	cleanup_fd int incompat_fd = -1;
 	cleanup_fd int volatile_fd = -1;
@@ -474,8 +474,6 @@ static int workdir_prepare(struct workdir *work, const char *path)
 		r = probe_traits(work);
 	if (r == 0)
 		r = prepare_index(work);
-	if (r == 0)
-		r = mark_volatile(work);
 	return r;
 }
 

@@ -66,6 +66,14 @@ int workdir_open_private(int dir_fd, const char *name);
  */
 void workdir_temp_name(struct workdir *work, char name[TEMP_NAME_SIZE]);
 
+/**
+ * workdir_mark_volatile() - if it is to be volatile, let no later mount trust it
+ *
+ * When the union begins to serve: one that could not be mounted has lost nothing.
+ * Return: 0 or -errno.
+ */
+int workdir_mark_volatile(struct workdir *work);
+
 /** workdir_take_over() - the calling process builds here from now on, after a fork */
 void workdir_take_over(struct workdir *work);
 

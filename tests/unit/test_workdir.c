@@ -57,6 +57,9 @@ START_TEST(a_volatile_mount_leaves_a_mark_that_forbids_the_next)
 {
 	struct disk d = disk_open("tmpfs", (struct workdir_options){ .is_volatile = true });
 
+	/* Not before it serves. */
+	disk_run("test -z \"$(find %s -name incompat)\"", d.path);
+	ck_assert_int_eq(workdir_mark_volatile(d.work), 0);
 	d.work = workdir_close(d.work);
 	disk_run("test -f %s/work/work/incompat/volatile/dirty", d.path);
 	ck_assert_int_eq(open_again(&d, (struct workdir_options){ 0 }), -ENOTRECOVERABLE);

@@ -1,0 +1,102 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# A union that cannot be mounted says which thing is wrong and what to do, changes
+# nothing, and leaves upper and work fit for the next try. One that can is mounted,
+# whatever else an engine says.
+. "$(dirname "$0")/../lib/test.sh"
+need_root
+need_fuse
+need_union
+
+cd "$T"
+mkdir -p l/in u w m m2 u2 w2 other
+mount -t tmpfs "nacre-$TEST_ID" other
+mkdir other/u other/w
+layers="lowerdir=l,upperdir=u,workdir=w"
+
+# refused STATUS TEXT ARGUMENT...
+refused() {
+	local status=$1 text=$2
+	shift 2
+	eq "$(status_of timeout 60 "$NACRE_UNIONFS" "$@")" "$status" "the status of: $*"
+	has "$(cat err)" "$text" "what is said of: $*"
+	eq "$(wc -l <err)" "${LINES_SAID:-2}" "one line what, one what to do: $*"
+	eq "$(find u u2 other l -mindepth 1 -printf '%p ')" "other/w other/u l/in " "left by: $*"
+}
+refused 1 "upperdir 'u' and workdir 'other/w' are on different filesystems" \
+	-o lowerdir=l,upperdir=u,workdir=other/w m
+refused 1 "upperdir 'l' is the same as or inside lowerdir 'l'" -o lowerdir=l,upperdir=l,workdir=w m
+refused 1 "upperdir 'l/in' is the same as or inside lowerdir 'l'" -o lowerdir=l,upperdir=l/in,workdir=w m
+refused 1 "lowerdir 'l/in' is inside upperdir 'l'" -o lowerdir=l/in,upperdir=l,workdir=w m
+refused 1 "upperdir 'u' and workdir 'u' lie one inside the other" -o lowerdir=l,upperdir=u,workdir=u m
+refused 1 "lowerdir 'nope' does not exist" -o lowerdir=nope,upperdir=u,workdir=w m
+refused 1 "mountpoint 'nope' does not exist" -o "$layers" nope
+refused 2 "upperdir 'u' needs a workdir" -o lowerdir=l,upperdir=u m
+refused 2 "no lowerdir given" -o upperdir=u,workdir=w m
+refused 2 "no mountpoint given" -o "$layers"
+
+# Two writers of one upper, or of one workdir; whoever came first goes on.
+mount_nacre m l u w
+for other in u:w u:w2 u2:w; do
+	eq "$(status_of timeout 60 "$NACRE_UNIONFS" -o "lowerdir=l,upperdir=${other%:*},workdir=${other#*:}" m2)" 1 \
+		"a second union on $other"
+	has "$(cat err)" "in use by another union" "what is said of a second union on $other"
+done
+echo text >m/file
+unmount m
+eq "$(cat u/file)" text "what the first union wrote meanwhile"
+
+# A volatile union that could not be mounted has lost nothing, and leaves no mark.
+eq "$(status_of timeout 60 "$NACRE_UNIONFS" -o "$layers,volatile" nope)" 1 "a mount on nothing"
+mount_nacre m l u w
+unmount m
+mount_nacre m l u w volatile
+unmount m
+eq "$(status_of timeout 60 "$NACRE_UNIONFS" -o "$layers" m)" 1 "a mount after a volatile one"
+has "$(cat err)" "is marked unfit for use" "what is said after a volatile mount"
+rm -r w/*/incompat
+
+# What engines say beside: two commas, quotes around commas, colons first, things of
+# other unions, the source of mount(8); each unknown word is told in one line.
+context='context="system_u:object_r:container_file_t:s0:c1,c2"'
+grep -q selinuxfs /proc/filesystems && context=private
+eq "$(status_of timeout 60 "$NACRE_UNIONFS" -o "lowerdir=l,,upperdir=u" -o workdir=w,nodev,private,foo=bar \
+	-o "$context,xino=auto,noacl,static_nlink,timeout=5,fsync=0,fast_ino=1,uidmapping=:0:0:65536" overlay m)" 0 \
+	"an engine's options: $(cat err)"
+has "$(cat err)" "unknown option 'foo=bar', ignoring" "what is said of an unknown option"
+mountpoint -q m || fail "not mounted"
+unmount m
+ln -s "$NACRE_UNIONFS" fuse-overlayfs
+eq "$(status_of ./fuse-overlayfs -V)" 0 "-V under the name that engines look for"
+eq "$(status_of ./fuse-overlayfs --version)" 0 "--version under that name"
+timeout 60 ./fuse-overlayfs -o "$layers" m
+unmount m
+
+# On top of one of its own layers, and inside one.
+echo lower >l/shipped
+for target in l u l/in; do
+	timeout 60 "$NACRE_UNIONFS" -o "lowerdir=$T/l,upperdir=$T/u,workdir=$T/w" "$target"
+	eq "$(timeout 60 cat "$target/shipped")" lower "a lower file, mounted on $target"
+	echo new >"$target/made-in-${target//\//-}"
+	eq "$(timeout 60 ls "$target/in")" "" "the mountpoint in itself, mounted on $target"
+	unmount "$T/$target"
+	eq "$(cat "u/made-in-${target//\//-}")" new "the upper, mounted on $target"
+	eq "$(ls l)" "in
+shipped" "the lower, mounted on $target"
+done
+
+# An upper that cannot be written makes a union to be read.
+mount -o remount,ro other
+timeout 60 "$NACRE_UNIONFS" -o lowerdir=l,upperdir=other/u,workdir=other/w m
+eq "$(cat m/shipped)" lower "a lower file over a read-only upper"
+eq "$(status_of touch m/new)" 1 "writing to it"
+has "$(cat err)" "Read-only file system" "what is said of writing to it"
+unmount m
+
+# What fuse-overlayfs noted in a layer is no attribute of the file.
+setfattr -n user.fuseoverlayfs.origin -v x l/shipped 2>/dev/null || exit 0
+setfattr -n user.mine -v x l/shipped
+mount_nacre m l u w
+eq "$(getfattr -d -m - m/shipped 2>/dev/null | grep -c fuseoverlayfs)" 0 "a note of fuse-overlayfs"
+eq "$(getfattr --only-values -n user.mine m/shipped)" x "an attribute beside it"
+unmount m
