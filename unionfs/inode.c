@@ -119,8 +119,8 @@ struct inode *inode_find(struct inode_table *t, struct inode_key key)
 	return NULL;
 }
 
-/* Twice the heads; without memory the chains just get longer. */
-static bool heads_grow(struct inode_table *t)
+/* Twice the heads, with nothing in them; false, and nothing done, without memory. */
+static bool heads_double(struct inode_table *t)
 {
 	uint32_t count = 2 * (t->head_mask + 1);
 	uint32_t *real = heads_new(count), *origin = heads_new(count);
@@ -135,6 +135,14 @@ static bool heads_grow(struct inode_table *t)
 	t->real_heads = real;
 	t->origin_heads = origin;
 	t->head_mask = count - 1;
+	return true;
+}
+
+/* Without memory the chains just get longer. */
+static void heads_grow(struct inode_table *t)
+{
+	if (!heads_double(t))
+		return;
 	for (uint32_t i = 0; i < t->slot_count; i++) {
 		struct inode *inode = inode_at(t, i);
 
@@ -143,7 +151,6 @@ static bool heads_grow(struct inode_table *t)
 		if (inode_has(inode, INODE_ALIASED))
 			origin_link(t, inode);
 	}
-	return true;
 }
 
 /* ---- the table ---- */
@@ -234,7 +241,8 @@ int inode_table_adopt(struct inode_table *t, struct state *state,
 	slots_adopt(t);
 	if (!inode_is_live(t, 0) || inode_at(t, 0)->type != DT_DIR)
 		return -EPROTO;
-	while (t->live_count > t->head_mask && heads_grow(t))
+	/* Before anything is linked: the flags still say what the last worker did. */
+	while (t->live_count > t->head_mask && heads_double(t))
 		;
 	store_walk(&t->store, STORE_NAME, adopt_name, t);
 	for (uint32_t i = 0; i < t->slot_count; i++) {
