@@ -285,7 +285,10 @@ static int link_locked(struct unionfs *u, struct inode *inode, struct inode *dir
 	entry_show(u, dir, name, inode);
 	if (!n)
 		return -ENOMEM;
+	/* It is there: a shortage that passes is no reason to say that it is not. */
 	r = stat_in(u, LAYER_TOP, ref.d->fd, name, &stx);
+	if (r < 0)
+		r = stat_in(u, LAYER_TOP, ref.d->fd, name, &stx);
 	if (r >= 0) {
 		where_nlink(u, inode, &w, &stx);
 		attr_shown(u, inode, &stx, ret_st);
