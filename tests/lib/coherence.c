@@ -6,7 +6,8 @@
  *
  * FILE comes from a lower layer. Descriptors and maps of it are opened for
  * reading first; then THREADS threads read, write, map, evict pages and open it
- * anew, ROUNDS times each, in a random order. A lock for each page and a model
+ * anew, write and read past the cache, punch holes and copy within it, ROUNDS times
+ * each, in a random order. A lock for each page and a model
  * of the file in memory make every read exact: one wrong byte ends the run.
  * The kernel's page cache is evicted all the time, so that pages are refilled
  * through descriptors that are older than the copy-up. What the file must hold
@@ -52,6 +53,7 @@ struct worker {
 	struct state *s;
 	uint64_t rng;
 	int rw_fd;		/* opened by this thread: the first one copies up */
+	int direct_fd;		/* O_DIRECT; -1 where that cannot be */
 	char *rw_map;
 	pthread_t thread;
 };
@@ -157,12 +159,81 @@ static void write_new(struct worker *w, size_t page)
 		die("write by a new descriptor");
 }
 
+/* --- past the cache, and by the kernel alone --- */
+
+static void read_direct(struct worker *w, size_t page)
+{
+	_Alignas(PAGE) char buf[PAGE];
+
+	if (w->direct_fd < 0)
+		return;
+	if (pread(w->direct_fd, buf, PAGE, (off_t)(page * PAGE)) != PAGE)
+		die("read past the cache");
+	compare(w->s, page, buf, "past the cache");
+}
+
+static void write_direct(struct worker *w, size_t page)
+{
+	_Alignas(PAGE) char buf[PAGE];
+	size_t i;
+
+	if (w->direct_fd < 0)
+		return;
+	for (i = 0; i < PAGE; i += RECORD)
+		fill_record(w, buf + i);
+	memcpy(w->s->model + page * PAGE, buf, PAGE);
+	if (pwrite(w->direct_fd, buf, PAGE, (off_t)(page * PAGE)) != PAGE)
+		die("write past the cache");
+}
+
+static void punch(struct worker *w, size_t page)
+{
+	memset(w->s->model + page * PAGE, 0, PAGE);
+	if (fallocate(w->rw_fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+		      (off_t)(page * PAGE), PAGE) < 0)
+		die("punch a hole");
+}
+
+/* From the page before, which is locked after this one: so only if it is free. */
+static void copy_page(struct worker *w, size_t page)
+{
+	off_t from = (off_t)(page * PAGE) - PAGE, to = (off_t)(page * PAGE);
+
+	if (page == 0 || pthread_mutex_trylock(&w->s->page_lock[page - 1]) != 0)
+		return;
+	memcpy(w->s->model + to, w->s->model + from, PAGE);
+	if (copy_file_range(w->rw_fd, &from, w->rw_fd, &to, PAGE, 0) != PAGE)
+		die("copy a page");
+	pthread_mutex_unlock(&w->s->page_lock[page - 1]);
+}
+
+/* What is written to a private map is not the file's. */
+static void scribble(struct worker *w, size_t page)
+{
+	char *map = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE, w->rw_fd,
+			 (off_t)(page * PAGE));
+
+	if (map == MAP_FAILED)
+		die("map privately");
+	compare(w->s, page, map, "in a private map");
+	memset(map, 0xee, PAGE);
+	munmap(map, PAGE);
+	read_rw(w, page);
+}
+
 static void evict(struct worker *w, size_t page)
 {
 	off_t at = (off_t)(page * PAGE);
 
-	if (fdatasync(w->rw_fd) < 0)
-		die("fdatasync");
+	/* A dirty page stays. What it is to be written to need not reach the disk. */
+	if (next(w) % 8 == 0) {
+		if (fdatasync(w->rw_fd) < 0)
+			die("fdatasync");
+	} else if (sync_file_range(w->rw_fd, at, PAGE,
+				   SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE |
+					   SYNC_FILE_RANGE_WAIT_AFTER) < 0) {
+		die("sync_file_range");
+	}
 	madvise((void *)(uintptr_t)(w->s->old_map + at), PAGE, MADV_DONTNEED);
 	madvise(w->rw_map + at, PAGE, MADV_DONTNEED);
 	posix_fadvise(w->s->old_fd, at, PAGE, POSIX_FADV_DONTNEED);
@@ -189,12 +260,27 @@ static const struct {
 	{ 2, write_new },
 	{ 4, evict },
 	{ 1, change_mode },
+	{ 2, read_direct },
+	{ 1, write_direct },
+	{ 1, punch },
+	{ 2, copy_page },
+	{ 1, scribble },
 };
+
+static unsigned total_weight(void)
+{
+	unsigned total = 0;
+	size_t i;
+
+	for (i = 0; i < sizeof(actions) / sizeof(*actions); i++)
+		total += actions[i].weight;
+	return total;
+}
 
 static void act(struct worker *w)
 {
 	size_t page = next(w) % w->s->pages, i;
-	unsigned at = (unsigned)(next(w) % 34);
+	unsigned at = (unsigned)(next(w) % total_weight());
 
 	for (i = 0; at >= actions[i].weight; i++)
 		at -= actions[i].weight;
@@ -242,6 +328,7 @@ static void open_rw(struct worker *w)
 			 w->rw_fd, 0);
 	if (w->rw_map == MAP_FAILED)
 		die("mmap to write");
+	w->direct_fd = open(w->s->path, O_RDWR | O_DIRECT | O_CLOEXEC);
 }
 
 static void check_all(struct worker *w)

@@ -28,12 +28,12 @@ for n in 1 2 3 4 5 6 7 8 9 10; do
 done
 mount_nacre "$T/merged" "$T/lower" "$T/upper" "$T/work"
 
-# What all processes that serve this mount hold of their own.
+# What all processes that serve this mount hold of their own, and share of its state.
 memory_kib() {
 	local pid kib total=0
 	for pid in $(grep -lsF "$T/merged" /proc/[0-9]*/cmdline | cut -d/ -f3); do
 		[ "$pid" != $$ ] || continue
-		kib=$(awk '/^RssAnon:/ { print $2 }' "/proc/$pid/status" 2>/dev/null) || continue
+		kib=$(awk '/^Rss(Anon|Shmem):/ { n += $2 } END { print n }' "/proc/$pid/status" 2>/dev/null) || continue
 		total=$((total + ${kib:-0}))
 	done
 	echo $total
