@@ -14,6 +14,7 @@
 
 #define NO_SLOT	    UINT32_MAX
 #define FIRST_HEADS 1024
+#define MANY	    4096	/* inodes whose memory is worth giving back */
 
 struct inode *inode_at(struct inode_table *t, uint32_t slot)
 {
@@ -326,6 +327,8 @@ struct inode *inode_new(struct inode_table *t, uint8_t type)
 	__atomic_store_n(&inode->type, type, __ATOMIC_RELEASE);
 	if (++t->live_count > t->head_mask)
 		heads_grow(t);
+	if (t->live_count > t->most_count)
+		t->most_count = t->live_count;
 	return inode;
 }
 
@@ -409,6 +412,23 @@ void inode_put(struct inode_table *t, struct inode *inode)
 {
 	rwlock_write_scope(&t->lock);
 	inode_put_locked(t, inode);
+}
+
+bool inode_table_has_shrunk(struct inode_table *t)
+{
+	bool has_shrunk;
+
+	rwlock_take_read(&t->lock);
+	has_shrunk = t->most_count > MANY && t->live_count < t->most_count / 4;
+	rwlock_drop_read(&t->lock);
+	if (!has_shrunk)
+		return false;
+
+	/* Another thread may have been quicker, and said so. */
+	rwlock_write_scope(&t->lock);
+	has_shrunk = t->live_count < t->most_count / 4;
+	t->most_count = t->live_count;
+	return has_shrunk;
 }
 
 void inode_forget(struct inode_table *t, uint64_t id, uint64_t n)

@@ -106,6 +106,7 @@ struct inode_table {
 	uint32_t empty_count;
 	uint32_t slot_count;	/* slots ever used, rounded up to chunks */
 	uint32_t live_count;
+	uint32_t most_count;	/* inodes since memory was last given back */
 	uint32_t *real_heads, *origin_heads;
 	uint32_t head_mask;
 	struct name **name_heads;
@@ -198,6 +199,9 @@ void inode_hold(struct inode_table *t, struct inode *inode) REQUIRES(t->lock);
 void inode_put(struct inode_table *t, struct inode *inode) EXCLUDES(t->lock);
 void inode_put_locked(struct inode_table *t, struct inode *inode)
 	REQUIRES(t->lock);
+
+/** inode_table_has_shrunk() - there were many more inodes; true once for each time */
+bool inode_table_has_shrunk(struct inode_table *t) EXCLUDES(t->lock);
 
 /** inode_forget() - the kernel gives back @n of its lookups */
 void inode_forget(struct inode_table *t, uint64_t id, uint64_t n)

@@ -205,40 +205,66 @@ void layer_set_traits(struct layer *layer, const struct layer_traits *traits)
 	layer->traits = *traits;
 }
 
-static bool is_same(const struct statx *a, const struct statx *b)
+static bool is_same(const struct dir_id *a, const struct dir_id *b)
 {
-	return a->stx_ino == b->stx_ino && a->stx_dev_major == b->stx_dev_major &&
-	       a->stx_dev_minor == b->stx_dev_minor;
+	return a->ino == b->ino && a->dev == b->dev;
 }
 
-static bool is_same_fs(const struct statx *a, const struct statx *b)
+static int id_of(int fd, const char *path, struct dir_id *ret)
 {
-	return a->stx_dev_major == b->stx_dev_major &&
-	       a->stx_dev_minor == b->stx_dev_minor;
+	struct statx stx;
+
+	if (statx(fd, path, AT_EMPTY_PATH, STATX_INO, &stx) < 0)
+		return -errno;
+	*ret = (struct dir_id){ makedev(stx.stx_dev_major, stx.stx_dev_minor),
+				stx.stx_ino };
+	return 0;
 }
 
-int layer_dir_is_within(int inner_fd, int outer_fd)
+int ancestry_of(int fd, struct ancestry *ret)
 {
 	char up[PATH_MAX] = ".";
 	size_t length = 1;
-	struct statx outer, here, above;
+	struct dir_id id;
+	int r = id_of(fd, "", &id);
 
-	if (statx(outer_fd, "", AT_EMPTY_PATH, STATX_INO, &outer) < 0 ||
-	    statx(inner_fd, "", AT_EMPTY_PATH, STATX_INO, &here) < 0)
-		return -errno;
+	*ret = (struct ancestry){ 0 };
+	if (r < 0)
+		return r;
+	for (;;) {
+		const struct dir_id *last = ret->count ? &ret->ids[ret->count - 1] : NULL;
+		struct dir_id *ids;
 
-	while (!is_same(&here, &outer)) {
+		/* The root is its own parent. */
+		if (last && (is_same(&id, last) || id.dev != last->dev))
+			return 0;
 		if (length + sizeof("/..") > sizeof(up))
 			return -ENAMETOOLONG;
+		ids = reallocarray(ret->ids, ret->count + 1, sizeof(*ids));
+		if (!ids)
+			return -ENOMEM;
+		ret->ids = ids;
+		ids[ret->count++] = id;
+
 		memcpy(up + length, "/..", sizeof("/.."));
 		length += strlen("/..");
-
-		if (statx(inner_fd, up, 0, STATX_INO, &above) < 0)
-			return -errno;
-		/* The root is its own parent. */
-		if (is_same(&above, &here) || !is_same_fs(&above, &here))
-			return 0;
-		here = above;
+		r = id_of(fd, up, &id);
+		if (r < 0)
+			return r;
 	}
-	return 1;
+}
+
+void ancestry_done(struct ancestry *a)
+{
+	free(a->ids);
+	*a = (struct ancestry){ 0 };
+}
+
+bool ancestry_is_within(const struct ancestry *inner, const struct ancestry *outer)
+{
+	for (unsigned i = 0; i < inner->count; i++) {
+		if (is_same(&inner->ids[i], &outer->ids[0]))
+			return true;
+	}
+	return false;
 }

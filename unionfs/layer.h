@@ -70,12 +70,22 @@ const struct layer_traits *layer_traits(const struct layer *layer);
 /** layer_set_traits() - for those who find out more; before other threads run */
 void layer_set_traits(struct layer *layer, const struct layer_traits *traits);
 
-/**
- * layer_dir_is_within() - is one directory another, or somewhere below it on
- *	the same filesystem
- * @inner_fd:	any directory
- * @outer_fd:	any directory
- *
- * Return: 1, 0, or -errno.
- */
-int layer_dir_is_within(int inner_fd, int outer_fd);
+/** A directory and those it is in, up to the root of its filesystem. */
+struct ancestry {
+	struct dir_id {
+		dev_t dev;
+		uint64_t ino;
+	} *ids;			/* owned; the directory itself first */
+	unsigned count;
+};
+
+/** ancestry_of() - of any directory; give back with ancestry_done(), also on failure.
+ *	Return: 0; -ENAMETOOLONG; -ENOMEM; -errno. */
+int ancestry_of(int fd, struct ancestry *ret);
+void ancestry_done(struct ancestry *a);
+
+#define cleanup_ancestry __attribute__((cleanup(ancestry_done)))
+
+/** ancestry_is_within() - is one directory another, or somewhere below it on the same
+ *	filesystem */
+bool ancestry_is_within(const struct ancestry *inner, const struct ancestry *outer);

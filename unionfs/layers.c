@@ -177,54 +177,61 @@ static int open_upper(struct layers *l, const struct options *o,
 	return r < 0 ? fail_workdir(error, r, o) : set_up_override(l->upper, o, error);
 }
 
+/* Something that is written to, besides the lower layers. */
+struct written {
+	const char *option, *path;
+	struct ancestry at;
+};
+
+static int find_written(struct written *w, struct opt_error *error)
+{
+	cleanup_fd int fd = neg_errno(open(w->path, O_PATH | O_DIRECTORY | O_CLOEXEC));
+	int r = fd < 0 ? fd : ancestry_of(fd, &w->at);
+
+	return r < 0 ? fail_open(error, r, w->option, w->path) : 0;
+}
+
 /*
  * A lower layer that holds the upper one, or the reverse, would change while it is
  * mounted. By path: the layer's own descriptor may not see above its root.
  */
-static int check_apart(const struct layer *lower, int fd, const char *option,
-		       const char *path, struct opt_error *error)
+static int check_apart(const struct layer *lower, const struct written w[2],
+		       struct opt_error *error)
 {
-	cleanup_fd int lower_fd = neg_errno(open(layer_path(lower), O_PATH | O_DIRECTORY |
-						 O_CLOEXEC));
-	int r;
+	cleanup_fd int fd = neg_errno(open(layer_path(lower), O_PATH | O_DIRECTORY |
+					   O_CLOEXEC));
+	cleanup_ancestry struct ancestry at = { 0 };
+	int r = fd < 0 ? fd : ancestry_of(fd, &at);
 
-	if (lower_fd < 0)
-		return fail_open(error, lower_fd, "lowerdir", layer_path(lower));
-
-	r = layer_dir_is_within(fd, lower_fd);
-	if (r > 0)
-		return fail(error, -ELOOP, "%s '%s' is the same as or inside lowerdir '%s'\nPut it elsewhere: a lower layer must not change while it is mounted.",
-			    option, path, layer_path(lower));
-	if (r == 0)
-		r = layer_dir_is_within(lower_fd, fd);
-	if (r > 0)
-		return fail(error, -ELOOP, "lowerdir '%s' is inside %s '%s'\nPut it elsewhere: a lower layer must not change while it is mounted.",
-			    layer_path(lower), option, path);
-	return r < 0 ? fail_open(error, r, "lowerdir", layer_path(lower)) : 0;
+	if (r < 0)
+		return fail_open(error, r, "lowerdir", layer_path(lower));
+	for (unsigned i = 0; i < 2; i++) {
+		if (ancestry_is_within(&w[i].at, &at))
+			return fail(error, -ELOOP, "%s '%s' is the same as or inside lowerdir '%s'\nPut it elsewhere: a lower layer must not change while it is mounted.",
+				    w[i].option, w[i].path, layer_path(lower));
+		if (ancestry_is_within(&at, &w[i].at))
+			return fail(error, -ELOOP, "lowerdir '%s' is inside %s '%s'\nPut it elsewhere: a lower layer must not change while it is mounted.",
+				    layer_path(lower), w[i].option, w[i].path);
+	}
+	return 0;
 }
 
 static int check_all_apart(const struct layers *l, const struct options *o,
 			   struct opt_error *error)
 {
-	cleanup_fd int upper_fd = -1;
-	cleanup_fd int work_fd = -1;
-	int r = 0;
+	struct written w[2] = { { .option = "upperdir", .path = o->upperdir },
+				{ .option = "workdir", .path = o->workdir } };
+	int r;
 
 	if (!l->upper)
 		return 0;
-	upper_fd = neg_errno(open(o->upperdir, O_PATH | O_DIRECTORY | O_CLOEXEC));
-	if (upper_fd < 0)
-		return fail_open(error, upper_fd, "upperdir", o->upperdir);
-	work_fd = neg_errno(open(o->workdir, O_PATH | O_DIRECTORY | O_CLOEXEC));
-	if (work_fd < 0)
-		return fail_open(error, work_fd, "workdir", o->workdir);
-
-	for (size_t i = 0; r == 0 && i < l->lower_count + l->data_count; i++) {
-		r = check_apart(l->lowers[i], upper_fd, "upperdir", o->upperdir, error);
-		if (r == 0)
-			r = check_apart(l->lowers[i], work_fd, "workdir", o->workdir,
-					error);
-	}
+	r = find_written(&w[0], error);
+	if (r == 0)
+		r = find_written(&w[1], error);
+	for (size_t i = 0; r == 0 && i < l->lower_count + l->data_count; i++)
+		r = check_apart(l->lowers[i], w, error);
+	ancestry_done(&w[0].at);
+	ancestry_done(&w[1].at);
 	return r;
 }
 

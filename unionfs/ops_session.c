@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <sys/statvfs.h>
 
 #include "common/log.h"
@@ -78,9 +79,17 @@ void ops_negotiate(void *userdata, struct fuse_conn_info *conn)
 	conn->time_gran = 1;
 }
 
+/* malloc() keeps what lies between small blocks in use, until it is asked not to. */
+static void give_back_memory(struct unionfs *u)
+{
+	if (inode_table_has_shrunk(&u->inodes))
+		(void)malloc_trim(0);
+}
+
 static void op_forget(fuse_req_t req, fuse_ino_t ino, uint64_t nlookup)
 {
 	inode_forget(&op_union(req)->inodes, ino, nlookup);
+	give_back_memory(op_union(req));
 	fuse_reply_none(req);
 }
 
@@ -90,6 +99,7 @@ static void op_forget_multi(fuse_req_t req, size_t count,
 	for (size_t i = 0; i < count; i++)
 		inode_forget(&op_union(req)->inodes, forgets[i].ino,
 			     forgets[i].nlookup);
+	give_back_memory(op_union(req));
 	fuse_reply_none(req);
 }
 

@@ -235,11 +235,15 @@ static int check_same_mount(int upper_fd, int parent_fd)
 
 static int check_apart(int upper_fd, int parent_fd)
 {
-	int r = layer_dir_is_within(upper_fd, parent_fd);
+	cleanup_ancestry struct ancestry upper = { 0 }, parent = { 0 };
+	int r = ancestry_of(upper_fd, &upper);
 
 	if (r == 0)
-		r = layer_dir_is_within(parent_fd, upper_fd);
-	return r > 0 ? -EINVAL : r;
+		r = ancestry_of(parent_fd, &parent);
+	if (r < 0)
+		return r;
+	return ancestry_is_within(&upper, &parent) ||
+			       ancestry_is_within(&parent, &upper) ? -EINVAL : 0;
 }
 
 static void on_alarm(int number)

@@ -31,7 +31,7 @@ class Candidate:
         return [word.format(**values) for word in self.words]
 
 
-def standard_candidates(build):
+def standard_candidates(build, no_spin=False):
     """Name and command of everything that could be compared here.
 
     Returns (candidates, {name: why it is left out}).
@@ -47,6 +47,10 @@ def standard_candidates(build):
             found.append(Candidate(
                 f"nacre:{mode}", f"{shlex.quote(nacre)} "
                 f"-o {options},data={mode} {{mnt}}"))
+        if no_spin:
+            found.append(Candidate(
+                "nacre:no-spin", f"{shlex.quote(nacre)} "
+                f"-o {options},data=cached,spin=0 {{mnt}}"))
     else:
         absent["nacre"] = ("nacre-unionfs not found: build it and pass "
                            "--build DIR")

@@ -301,6 +301,28 @@ START_TEST(all_are_found_after_the_tables_have_grown)
 }
 END_TEST
 
+enum { MANY = 5000 };
+
+START_TEST(that_most_inodes_are_gone_is_said_once)
+{
+	struct inode *root = inode_at(&table, 0), *inodes[MANY];
+	unsigned times = 0;
+	char text[16];
+
+	for (unsigned i = 0; i < MANY; i++) {
+		snprintf(text, sizeof(text), "%u", i);
+		inodes[i] = born(root, text, 1000 + i, DT_REG, 0);
+		times += inode_table_has_shrunk(&table);
+	}
+	ck_assert_uint_eq(times, 0);
+	for (unsigned i = 0; i < MANY; i++) {
+		inode_forget(&table, inode_node_id(inodes[i]), 1);
+		times += inode_table_has_shrunk(&table);
+	}
+	ck_assert_uint_eq(times, 1);
+}
+END_TEST
+
 START_TEST(an_inode_with_its_name_takes_at_most_300_bytes)
 {
 	ck_assert_uint_le(sizeof(struct inode) + sizeof(struct name) + 32, 300);
@@ -320,5 +342,6 @@ UNIT_MAIN("inode",
 	tcase_add_test(tc, a_removed_lower_name_still_says_where_the_object_is);
 	tcase_add_test(tc, a_copied_up_inode_is_found_by_its_new_key_and_its_alias);
 	tcase_add_test(tc, all_are_found_after_the_tables_have_grown);
+	tcase_add_test(tc, that_most_inodes_are_gone_is_said_once);
 	tcase_add_test(tc, an_inode_with_its_name_takes_at_most_300_bytes);
 )
