@@ -51,7 +51,8 @@ begin() {
 	mkdir "$T/fs/upper" "$T/fs/work"
 	mount_nacre "$m" "${below#:}" "$T/fs/upper" "$T/fs/work" "data=$1,threads=1,spin=0"
 	for pid in $(pgrep -f -- " $m\$"); do
-		ls "/proc/$pid/task"
+		# The worker is the one that serves: the holder is its parent.
+		pgrep -P "$pid" >/dev/null || ls "/proc/$pid/task"
 	done | tr '\n' ' ' >"$trace/set_event_pid"
 	echo 1 >"$trace/events/syscalls/enable"
 }
@@ -113,9 +114,9 @@ costs 30 "append to an upper file" 'stat append$k/f$n' 'echo x >>append$k/f$n'
 costs 140 "chmod of a lower file" 'stat chmod$k/f$n' 'chmod 600 chmod$k/f$n'
 costs 20 "chmod of an upper file" 'stat chmod$k/f$n' 'chmod 644 chmod$k/f$n'
 costs 40 "unlink of a lower file" 'stat unlink$k/f$n' 'unlink unlink$k/f$n'
-costs 30 "unlink of an upper file" 'echo x >unlink$k/new$n' 'unlink unlink$k/new$n'
+costs 50 "unlink of an upper file" 'echo x >unlink$k/new$n' 'unlink unlink$k/new$n'
 costs 40 "mkdir" 'ls mkdir$k' 'mkdir mkdir$k/d$n'
-costs 30 "rmdir" '' 'rmdir mkdir$k/d$n'
+costs 50 "rmdir" '' 'rmdir mkdir$k/d$n'
 costs 40 "rename of an upper file" 'echo x >rename$k/new$n' 'mv -T rename$k/new$n rename$k/to$n'
 unmount "$m"
 
