@@ -161,6 +161,8 @@ static int reserve_address(struct container *c, struct fault *f)
 		net_format(c->address, text);
 		set(&c->state->address, strdup(text));
 		r = state_save(&c->dir, c->state, f);
+		if (r >= 0)
+			r = net_publish(c->state->lease, p->ports, p->port_count, f);
 	}
 	if (r >= 0 && (p->bridge || p->resolver))
 		r = net_files_add(c->plan, &c->dir, c->address, f);

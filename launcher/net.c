@@ -45,6 +45,38 @@ int net_parse_subnet(const char *text, struct net_subnet *s)
 	return s->address & (UINT32_MAX >> prefix) ? -EINVAL : 0;
 }
 
+static bool parse_number(const char *text, size_t length, uint16_t *ret)
+{
+	unsigned long n = 0;
+
+	if (!length || length > 5)
+		return false;
+	for (size_t i = 0; i < length; i++) {
+		if (text[i] < '0' || text[i] > '9')
+			return false;
+		n = n * 10 + (unsigned long)(text[i] - '0');
+	}
+	*ret = (uint16_t)n;
+	return n > 0 && n <= UINT16_MAX;
+}
+
+int net_parse_port(const char *text, struct net_port *p)
+{
+	size_t length = strcspn(text, "/");
+	size_t host = strcspn(text, ":/");
+	const char *protocol = text[length] ? text + length + 1 : "tcp";
+
+	*p = (struct net_port){ .udp = strcmp(protocol, "udp") == 0 };
+	if (!p->udp && strcmp(protocol, "tcp") != 0)
+		return -EINVAL;
+	if (!parse_number(text, host, &p->host))
+		return -EINVAL;
+	p->container = p->host;
+	if (host == length)
+		return 0;
+	return parse_number(text + host + 1, length - host - 1, &p->container) ? 0 : -EINVAL;
+}
+
 void net_format(uint32_t address, char text[static 16])
 {
 	struct in_addr a = { htonl(address) };
@@ -100,13 +132,33 @@ static int open_leases(char **ret_path, struct fault *f)
 	return take_fd(&fd);
 }
 
-/* Whose container is gone without having given it back. */
+/* Whose container is gone without having given it back: the first line names it. */
 static bool is_stale(int dir_fd, const char *name)
 {
-	cleanup_buf struct buf state = BUF_INIT;
+	cleanup_buf struct buf text = BUF_INIT;
 
-	return buf_read_file(&state, dir_fd, name) >= 0 && state.length &&
-	       access(buf_text(&state), F_OK) < 0;
+	if (buf_read_file(&text, dir_fd, name) < 0 || !text.length)
+		return false;
+	text.data[strcspn(text.data, "\n")] = '\0';
+	return access(text.data, F_OK) < 0;
+}
+
+/* The other lines are ports that lead to it. */
+static void drop_lease(int dir_fd, const char *name)
+{
+	cleanup_buf struct buf text = BUF_INIT;
+	char *line, *rest;
+
+	if (buf_read_file(&text, dir_fd, name) >= 0 && text.data) {
+		(void)strtok_r(text.data, "\n", &rest);
+		while ((line = strtok_r(NULL, "\n", &rest))) {
+			struct net_port port;
+
+			if (net_parse_port(line, &port) >= 0)
+				net_nat_unpublish(&port);
+		}
+	}
+	(void)unlinkat(dir_fd, name, 0);
 }
 
 static int dup_dir(int dir_fd, DIR **ret)
@@ -131,7 +183,7 @@ static int choose(int dir_fd, const struct net_subnet *subnet, uint32_t *ret_add
 		if (!parse_address(entry->d_name, &address))
 			continue;
 		if (is_stale(dir_fd, entry->d_name))
-			(void)unlinkat(dir_fd, entry->d_name, 0);
+			drop_lease(dir_fd, entry->d_name);
 		else if (address - subnet->address < count)
 			used[(address - subnet->address) / 8] |=
 				(unsigned char)(1u << (address - subnet->address) % 8);
@@ -272,6 +324,65 @@ int net_reserve(const struct net_subnet *subnet, bool nat, const char *state_pat
 	return r;
 }
 
+/* Noted first, so that whoever finds the note undoes it. */
+static int publish_one(int fd, const struct net_port *port, uint32_t address, struct fault *f)
+{
+	int r;
+
+	if (dprintf(fd, "\n%u:%u/%s", port->host, port->container, port->udp ? "udp" : "tcp") < 0)
+		return fault_set(f, -errno, "cannot note the port %u", port->host);
+	r = net_nat_publish(port, address);
+	if (r == -ENOENT)
+		return fault_set(f, 0, "ports are published by nft, which is not installed\n"
+				 "Install nftables.");
+	if (r == -EADDRINUSE) {
+		fault_set(f, 0, "port %u of the host is published already", port->host);
+		/* Not ours: it must not be undone with us. */
+		return ftruncate(fd, 0) < 0 ? -errno : r;
+	}
+	return r;
+}
+
+static int write_again(int fd, const char *state_path, const struct net_port *ports, size_t count)
+{
+	if (dprintf(fd, "%s", state_path) < 0)
+		return -errno;
+	for (size_t i = 0; i < count; i++)
+		if (dprintf(fd, "\n%u:%u/%s", ports[i].host, ports[i].container,
+			    ports[i].udp ? "udp" : "tcp") < 0)
+			return -errno;
+	return 0;
+}
+
+int net_publish(const char *lease, const struct net_port *ports, size_t count, struct fault *f)
+{
+	cleanup_free char *path = NULL;
+	cleanup_buf struct buf text = BUF_INIT;
+	cleanup_fd int dir_fd = -1, fd = -1;
+	const char *name = strrchr(lease, '/') + 1;
+	uint32_t address;
+	int r;
+
+	if (!count)
+		return 0;
+	dir_fd = open_leases(&path, f);
+	if (dir_fd < 0)
+		return dir_fd;
+	fd = neg_errno(openat(dir_fd, name, O_RDWR | O_APPEND | O_CLOEXEC | O_NOFOLLOW));
+	r = fd < 0 ? fd : buf_read_fd(&text, fd);
+	if (r < 0 || !parse_address(name, &address))
+		return fault_set(f, r < 0 ? r : -EINVAL, "cannot read '%s'", lease);
+	for (size_t i = 0; r >= 0 && i < count; i++) {
+		r = publish_one(fd, &ports[i], address, f);
+		if (r == -EADDRINUSE)
+			(void)write_again(fd, buf_text(&text), ports, i);
+	}
+	/* From the host's own 127.0.0.1: this interface alone takes such packets. */
+	if (r >= 0)
+		r = write_file(AT_FDCWD, "/proc/sys/net/ipv4/conf/" NET_BRIDGE "/route_localnet", "1\n");
+	return r < 0 ? fault_set(f, r, "cannot publish ports") : 0;
+}
+
 static void name_interface(uint32_t address, char name[static 16])
 {
 	snprintf(name, 16, "nacre-%08x", address);
@@ -320,7 +431,7 @@ void net_release(const char *lease)
 	}
 	name_interface(address, name);
 	(void)net_link_remove(name);
-	(void)unlinkat(dir_fd, slash + 1, 0);
+	drop_lease(dir_fd, slash + 1);
 	if (!has_leases(dir_fd))
 		remove_bridge(dir_fd, path);
 }

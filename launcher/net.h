@@ -11,6 +11,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -23,6 +24,15 @@ struct net_subnet {
 	uint32_t address;
 	unsigned prefix;	/* 8 to 29 */
 };
+
+/* A port of the host's that leads to one of a container. */
+struct net_port {
+	bool udp;
+	uint16_t host, container;
+};
+
+/** net_parse_port() - "8080:80", "53:53/udp", "80"; 0 or -EINVAL */
+int net_parse_port(const char *text, struct net_port *ret_port);
 
 /** net_parse_subnet() - "10.99.0.0/16"; 0 or -EINVAL */
 int net_parse_subnet(const char *text, struct net_subnet *ret_subnet);
@@ -41,6 +51,15 @@ void net_format(uint32_t address, char text[static 16]);
  */
 int net_reserve(const struct net_subnet *subnet, bool nat, const char *state_path,
 		char **ret_lease, uint32_t *ret_address, struct fault *fault);
+
+/**
+ * net_publish() - let ports of the host lead to a container
+ * @lease:	its address's file; net_release() undoes it
+ *
+ * Return: 0; negative errno with @fault; then none does.
+ */
+int net_publish(const char *lease, const struct net_port *ports, size_t count,
+		struct fault *fault);
 
 /** net_attach() - give the network namespace of a process its interface; 0 or negative errno */
 int net_attach(const struct net_subnet *subnet, uint32_t address, pid_t pid,
@@ -67,6 +86,12 @@ int net_link_remove(const char *name);
 
 /** net_nat_add() - 0; -ENOENT if neither is installed; -ECHILD if it failed */
 int net_nat_add(const struct net_subnet *subnet);
+
+/** net_nat_publish() - 0; -ENOENT without nft; -EADDRINUSE if the port leads elsewhere */
+int net_nat_publish(const struct net_port *port, uint32_t address);
+
+/** net_nat_unpublish() - what is gone already is fine */
+void net_nat_unpublish(const struct net_port *port);
 
 /** net_nat_remove() - what net_nat_add() made, whichever it used */
 void net_nat_remove(const struct net_subnet *subnet);

@@ -80,6 +80,7 @@ struct plan *plan_free(struct plan *plan)
 	for (size_t i = 0; i < plan->device_count; i++)
 		free((char *)plan->devices[i].path);
 	free(plan->devices);
+	free(plan->ports);
 	opt_list_done(&plan->rootfs.lowers);
 	free(plan->rootfs.upper);
 	free(plan->rootfs.directory);

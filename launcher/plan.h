@@ -196,6 +196,8 @@ struct plan {
 	bool nat;		/* which translates addresses */
 	bool resolver;		/* the host's nameservers in /etc/resolv.conf */
 	struct net_subnet subnet;
+	struct net_port *ports;	/* of the host that lead to the container */
+	size_t port_count;
 	bool new_keyring;
 	bool has_personality;
 	unsigned long personality;	/* PER_LINUX32, ... */

@@ -96,6 +96,8 @@ static const struct opt rows[] = {
 	  "none (the default: loopback only), bridge, host, or the path of a namespace" },
 	{ "subnet", 0, OPT_STRING, FIELD(subnet), "CIDR",
 	  "addresses of the bridge: 10.99.0.0/16 without this" },
+	{ "publish", 'p', OPT_LIST, FIELD(publish), "PORT[:PORT][/udp]",
+	  "let a port of the host lead to one of the container at the bridge" },
 	{ "no-nat", 0, OPT_FLAG, FIELD(no_nat), NULL,
 	  "containers at the bridge reach the host and each other only" },
 	{ "userns", 0, OPT_FLAG, FIELD(userns), NULL,

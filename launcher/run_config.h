@@ -42,6 +42,7 @@ struct run_config {
 	char *net;
 	char *subnet;
 	bool no_nat;
+	struct opt_list publish;
 	bool userns;
 	bool terminal;
 	struct opt_list cap_add, cap_drop;

@@ -444,6 +444,8 @@ static int fill_plan(const struct run_config *c, const char *id, char *const *ar
 	if (r >= 0)
 		r = plan_namespaces(c, p, f);
 	if (r >= 0)
+		r = run_plan_ports(c, p, f);
+	if (r >= 0)
 		r = run_plan_clocks(c, p, f);
 	if (r >= 0)
 		r = plan_process(c, p, argv, f);

@@ -146,6 +146,24 @@ int run_plan_seccomp(const struct run_config *c, struct plan *p, struct fault *f
 	return error;
 }
 
+/* --- ports -------------------------------------------------------------------------- */
+
+int run_plan_ports(const struct run_config *c, struct plan *p, struct fault *f)
+{
+	if (!c->publish.count)
+		return 0;
+	if (!p->bridge || !p->nat)
+		return fault_set(f, 0, "option '--publish' needs '--net bridge' with its translation");
+	p->ports = calloc(c->publish.count, sizeof(*p->ports));
+	if (!p->ports)
+		return fault_set(f, -ENOMEM, "cannot make the plan");
+	for (size_t i = 0; i < c->publish.count; i++)
+		if (net_parse_port(c->publish.items[i], &p->ports[p->port_count++]) < 0)
+			return fault_set(f, 0, "option '--publish': '%s' is not PORT:PORT or "
+					 "PORT:PORT/udp", c->publish.items[i]);
+	return 0;
+}
+
 /* --- clocks ------------------------------------------------------------------------ */
 
 int run_plan_clocks(const struct run_config *c, struct plan *p, struct fault *f)

@@ -17,5 +17,8 @@ int run_plan_io(const struct run_config *config, struct limits *limits, struct f
 /** run_plan_seccomp() - a filter from a file, as bundles have it; errors as above */
 int run_plan_seccomp(const struct run_config *config, struct plan *plan, struct fault *fault);
 
+/** run_plan_ports() - ports of the host that lead to the container; errors as above */
+int run_plan_ports(const struct run_config *config, struct plan *plan, struct fault *fault);
+
 /** run_plan_clocks() - where uptime begins; errors as above */
 int run_plan_clocks(const struct run_config *config, struct plan *plan, struct fault *fault);

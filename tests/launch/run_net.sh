@@ -74,6 +74,32 @@ net_leaves_nothing "after the last"
 eq "$(run --net bridge --no-nat -- sh -c 'ping -c 1 -W 1 198.51.100.2 >/dev/null; echo $?')" 1 "without translation"
 net_leaves_nothing "after that"
 
+# A port of the host, by each of its addresses and from beyond; taken once; UDP.
+serve='echo up >/shared/said; while :; do echo served | nc -l -p 80; done'
+run --detach --net bridge -p 8080:80 -p 5353:53/udp "${bind[@]}" -- sh -c "$serve" >/dev/null
+eq "$(cat "$T/shared/said")" up "it runs"
+# ask COMMAND... - until the server listens again
+ask() {
+	local i
+	for ((i = 0; i < 50; i++)); do
+		timeout 10 "$@" </dev/null 2>/dev/null && return
+		read -rt 0.1 <> <(:) || true
+	done
+	echo "nobody answers"
+}
+eq "$(ask busybox nc -w 5 127.0.0.1 8080)" served "by 127.0.0.1"
+eq "$(ask busybox nc -w 5 198.51.100.1 8080)" served "by an address of the host"
+eq "$(ask nsenter "--net=/proc/$beyond/ns/net" busybox nc -w 5 198.51.100.1 8080)" served "from beyond"
+has "$(nft list map ip nacre udp_ports)" "5353 : 10.99.0.2 . 53" "the UDP port"
+eq "$(status_of "${RUN[@]}" --net bridge -p 8080:81 -- true)" 125 "the same port again"
+has "$(cat "$T/err")" "port 8080 of the host is published already" "message about that"
+eq "$(ask busybox nc -w 5 127.0.0.1 8080)" served "after that"
+n rm --force "$TEST_ID"
+net_leaves_nothing "after published ports"
+eq "$(status_of run --net bridge -p 99999:1 -- true)" 125 "a port that there is not"
+has "$(cat "$T/err")" "'99999:1'" "message about that"
+eq "$(status_of run -p 80 -- true)" 125 "a port without a bridge"
+
 # Killed.
 start --net bridge "${bind[@]}" -- sh -c 'echo up >/shared/said; exec sleep 1000'
 eq "$(cat "$T/shared/said")" up "it runs"

@@ -48,6 +48,22 @@ wait $first
 eq "$(tr -dc 0-9 <"$T/first")" 65536 "the first container"
 [ ! -e /run/nacre/procfs.sock ] || fail "nacre-procfs was left behind by the last container"
 
+# In the background the same: ended with the last, also when that lost its monitor.
+need_cmd jq
+defer nacre --root "$STATE" rm --force "$TEST_ID"
+"${VIEW[@]}" --name "$TEST_ID" --detach --memory 64M -- sleep 1000 >/dev/null
+eq "$(n exec "$TEST_ID" grep MemTotal /proc/meminfo | tr -dc 0-9)" 65536 "one in the background"
+n stop --time 0 "$TEST_ID"
+[ ! -e /run/nacre/procfs.sock ] || fail "nacre-procfs was left behind by one in the background"
+n start "$TEST_ID"
+eq "$(n exec "$TEST_ID" grep MemTotal /proc/meminfo | tr -dc 0-9)" 65536 "the same again"
+monitor=$(n inspect "$TEST_ID" | jq '.[0].monitor')
+pid=$(n inspect "$TEST_ID" | jq '.[0].pid')
+kill -KILL "$monitor"
+await exit "$pid" "$monitor"
+n rm --force "$TEST_ID"
+[ ! -e /run/nacre/procfs.sock ] || fail "nacre-procfs was left behind by one whose monitor was killed"
+
 # One that was there before is not nacre's to end.
 nacre-procfs
 eq "$("${VIEW[@]}" --memory 64M -- grep MemTotal /proc/meminfo | tr -dc 0-9)" 65536 "a daemon of the host"
