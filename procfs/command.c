@@ -152,7 +152,9 @@ static int run_upgrade(const struct config *c, const struct words *w)
 {
 	if (w->count > 1)
 		return usage("upgrade knows one mountpoint");
-	return session_upgrade(w->count ? w->items[0] : NULL, "nacre-procfs");
+	if (w->count == 0 || strcmp(w->items[0], "--all") == 0)
+		return session_upgrade(NULL, "nacre-procfs");
+	return session_upgrade(w->items[0], "nacre-procfs");
 }
 
 static const struct {
@@ -165,7 +167,7 @@ static const struct {
 	{ "list", "[--all]", "registered containers: id, init, cgroup", run_list },
 	{ "explain", "ID FILE [FIELD]",
 	  "print what a file's figures are made of", run_explain },
-	{ "upgrade", "[MOUNTPOINT]",
+	{ "upgrade", "[MOUNTPOINT|--all]",
 	  "let the installed program serve that mount, or all", run_upgrade },
 	{ "hook", "", "be an OCI createContainer hook", run_hook },
 	{ "profile", "[FILE|-]",

@@ -360,5 +360,9 @@ int index_prepare(struct workdir *work, struct layer *const *lowers, size_t coun
 	if (workdir_index_fd(work) < 0 || count == 0)
 		return 0;
 	r = check_owner(work, lowers[0]);
+	if (workdir_options(work)->is_handed_over) {	/* another worker may be in it */
+		workdir_set_index_used(work);
+		return r;
+	}
 	return r < 0 ? r : clean(&c);
 }

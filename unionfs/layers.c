@@ -159,6 +159,7 @@ static int open_upper(struct layers *l, const struct options *o,
 		.is_volatile = o->is_volatile,
 		.skips_fsync = !o->fsync,
 		.squashes_owner = o->squashes_uid || o->squashes_gid,
+		.is_handed_over = o->is_handed_over,
 		.index = o->index != SWITCH_OFF,
 	};
 	int r;

@@ -122,6 +122,18 @@ static void raise_limits(void)
 	mallopt(M_TRIM_THRESHOLD, 8 * 1024 * 1024);
 }
 
+/* The holder is asked, not the worker: it is the worker that is replaced. */
+static int upgrade(int argc, char **argv)
+{
+	log_open(PROGRAM, LOG_LEVEL_INFO);
+	if (argc == 1 && strcmp(argv[0], "--all") == 0)
+		return session_upgrade(NULL, PROGRAM);
+	if (argc == 1 && argv[0][0] != '-')
+		return session_upgrade(argv[0], PROGRAM);
+	log_error("upgrade takes one mountpoint, or --all\nSee nacre-unionfs(1).");
+	return 2;
+}
+
 int main(int argc, char **argv)
 {
 	struct opt_error error = { "" };
@@ -133,7 +145,10 @@ int main(int argc, char **argv)
 		raise_limits();
 		return fsck_main(argc - 2, argv + 2);
 	}
+	if (argc > 1 && strcmp(argv[1], "upgrade") == 0)
+		return upgrade(argc - 2, argv + 2);
 	options_init(&options);
+	options.is_handed_over = session_is_handover();
 	if (options_parse(&options, argc - 1, argv + 1, ignored, &error) < 0) {
 		log_error("%s", error.text);
 		options_done(&options);

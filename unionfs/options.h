@@ -92,6 +92,7 @@ struct options {
 	unsigned threads;		/* 0: one per core */
 	unsigned spin_us;		/* 0: never */
 	bool foreground, debug;
+	bool is_handed_over;	/* see session_is_handover() */
 	bool allow_other, default_permissions;
 	bool read_only;
 	char *mount_flags;		/* for the session: "nodev,noatime,..." */

@@ -276,8 +276,10 @@ static int lock_in_time(int fd)
  * for that. Where directories cannot be locked (some network filesystems), go
  * without.
  */
-static int lock_dir(int fd)
+static int lock_dir(const struct workdir *work, int fd)
 {
+	if (work->options.is_handed_over)	/* the holder has it */
+		return 0;
 	if (flock(fd, LOCK_EX | LOCK_NB) == 0)
 		return 0;
 	if (errno != EWOULDBLOCK)
@@ -348,7 +350,8 @@ static int prepare_work(struct workdir *work)
 
 	if (old_fd < 0 && old_fd != -ENOENT)
 		return old_fd;
-	if (old_fd >= 0) {
+	/* What is handed over may be in use, and has the marks of this mount. */
+	if (old_fd >= 0 && !work->options.is_handed_over) {
 		r = check_incompat(old_fd);
 		if (r == 0)
 			r = remove_contents(old_fd);
@@ -469,9 +472,9 @@ static int workdir_prepare(struct workdir *work, const char *path)
 	work->upper_lock_fd = open_dir(upper_fd, ".");
 	if (work->upper_lock_fd < 0)
 		return work->upper_lock_fd;
-	r = lock_dir(work->upper_lock_fd);
+	r = lock_dir(work, work->upper_lock_fd);
 	if (r == 0)
-		r = lock_dir(work->parent_fd);
+		r = lock_dir(work, work->parent_fd);
 	if (r == 0)
 		r = prepare_work(work);
 	if (r == 0)

@@ -23,6 +23,7 @@ struct workdir_options {
 	bool is_volatile;	/* nothing is synced; leave the marker */
 	bool skips_fsync;	/* copies are not synced before they are shown */
 	bool squashes_owner;	/* owners are not kept: a refused chown is no error */
+	bool is_handed_over;	/* another worker of the same mount uses it, or did */
 	bool index;		/* make and use the index directory, if it can work here */
 };
 
