@@ -21,7 +21,7 @@
 #define SANITIZED 0
 #endif
 
-enum { FRAMES = 48, TEXT_BYTES = 8192 };
+enum { FRAMES = 48, TEXT_BYTES = 8192, STACK_BYTES = 64 * 1024 };
 
 /* A signal handler is given nothing. */
 static int watch_fd = -1;
@@ -45,7 +45,7 @@ void crash_watch(int fd)
 {
 	struct sigaction action = {
 		.sa_handler = on_crash,
-		.sa_flags = (int)SA_RESETHAND | SA_NODEFER,
+		.sa_flags = (int)SA_RESETHAND | SA_NODEFER | SA_ONSTACK,
 	};
 	sigset_t signals;
 	void *frame;
@@ -62,6 +62,20 @@ void crash_watch(int fd)
 	(void)backtrace(&frame, 1);	/* loads what it needs, while it can */
 	for (size_t i = 0; i < sizeof(deadly) / sizeof(deadly[0]); i++)
 		(void)sigaction(deadly[i], &action, NULL);
+}
+
+void crash_watch_thread(void)
+{
+	void *memory = MAP_FAILED;
+	stack_t stack = { .ss_size = STACK_BYTES };
+
+	if (!SANITIZED)
+		memory = mmap(NULL, STACK_BYTES, PROT_READ | PROT_WRITE,
+			      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (memory == MAP_FAILED)
+		return;		/* then its full stack ends without a word */
+	stack.ss_sp = memory;
+	(void)sigaltstack(&stack, NULL);
 }
 
 void crash_log(int fd)

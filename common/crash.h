@@ -14,5 +14,9 @@ int crash_open(void);
  *	is lent for good. In a build with sanitizers those report instead. */
 void crash_watch(int fd);
 
+/** crash_watch_thread() - that of the calling thread also when its stack is full;
+ *	not undone: the thread's end is soon the process's */
+void crash_watch_thread(void);
+
 /** crash_log() - log what is there, and empty it */
 void crash_log(int fd);

@@ -197,7 +197,7 @@ static void wait_and_act(struct holder *h)
 		{ .fd = h->s->log_holder_fd, .events = POLLIN },
 	};
 
-	if (poll(fds, sizeof(fds) / sizeof(fds[0]), -1) < 0)
+	if (poll(fds, sizeof(fds) / sizeof(fds[0]), workers_retry(h)) < 0)
 		return;
 	/* In this order: a worker may have spoken or answered, and died since. */
 	if (fds[6].revents)
@@ -274,7 +274,7 @@ int session_hold(struct session *s, int take_tell_fd)
 	struct holder h = {
 		.s = s, .signal_fd = -1, .timer_fd = -1, .watchdog_fd = -1,
 		.tell_fd = take_tell_fd, .exe_fd = -1, .listen_fd = -1,
-		.client_fd = -1, .other_exe_fd = -1,
+		.client_fd = -1, .other_exe_fd = -1, .guard = GUARD_INIT,
 	};
 	int r;
 
@@ -287,8 +287,15 @@ int session_hold(struct session *s, int take_tell_fd)
 			  strerror(-r));
 	if (r == 0)
 		r = mount_fuse(s->config, &s->mount, &s->device_fd);
-	if (r == 0)
+	if (r == 0) {
+		int without = guard_start(&s->mount, &h.guard);
+
+		if (without < 0)
+			log_warn("nobody will unmount '%s' if this process is killed: %s",
+				 s->mount.path, strerror(-without));
 		hold(&h);
+		guard_end(&h.guard);
+	}
 	close_waits(&h);
 	return r < 0 ? 1 : h.status;
 }

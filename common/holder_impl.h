@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "common/guard.h"
 #include "common/handover.h"
 #include "common/session_impl.h"
 
@@ -25,10 +26,14 @@ struct holder {
 	bool ready, ending, detached, done;
 	int status;
 
+	struct guard guard;
+
 	/* workers.c */
 	int exe_fd;		/* workers run this; -1: what we run ourselves */
 	int watchdog_fd;
 	unsigned in_vain;
+	int retry_ms;		/* until a worker is tried to be started again; 0: no */
+	int64_t retry_at_ms;
 	uint64_t replies_before;
 	unsigned stuck_ticks;
 	uint64_t replies_at_tick;
@@ -48,6 +53,10 @@ int workers_init(struct holder *h);
 
 /** workers_start() - fork, or execute the upgraded program */
 void workers_start(struct holder *h);
+
+/** workers_retry() - what workers_start() could not do, when it is time. Return: for
+ *	poll(2), how long to wait for that; -1 */
+int workers_retry(struct holder *h);
 
 /** workers_exec() - in a fork: become a worker of the program @exe_fd */
 _Noreturn void workers_exec(struct holder *h, int exe_fd,

@@ -296,17 +296,23 @@ static int mount_with_help(const struct session_config *config,
 
 /* What is mounted there, without asking the worker: it may be busy, dead, or
  * not have answered INIT yet. */
-static int identify(struct mountpoint *m)
+static int identify_at(int fd, const char *path, struct mountpoint *m)
 {
 	struct statx stx;
 
-	if (statx(AT_FDCWD, m->path, AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT,
+	if (statx(fd, path, AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT |
+			    (*path ? 0 : AT_EMPTY_PATH),
 		  STATX_MNT_ID | STATX_MNT_ID_UNIQUE, &stx) < 0)
 		return -errno;
 	m->device = makedev(stx.stx_dev_major, stx.stx_dev_minor);
 	m->mount_id = stx.stx_mask & (STATX_MNT_ID | STATX_MNT_ID_UNIQUE)
 			      ? stx.stx_mnt_id : 0;
 	return 0;
+}
+
+static int identify(struct mountpoint *m)
+{
+	return identify_at(AT_FDCWD, m->path, m);
 }
 
 static int mount_ourselves(const struct session_config *config,
@@ -349,12 +355,16 @@ int mount_fuse(const struct session_config *config, struct mountpoint *ret_mount
 	return identify(ret_mount);
 }
 
+static bool is_same(const struct mountpoint *a, const struct mountpoint *b)
+{
+	return a->device == b->device && a->mount_id == b->mount_id;
+}
+
 bool mount_is_there(const struct mountpoint *m)
 {
 	struct mountpoint now = *m;
 
-	return m->path[0] && identify(&now) == 0 && now.device == m->device &&
-	       now.mount_id == m->mount_id;
+	return m->path[0] && identify(&now) == 0 && is_same(&now, m);
 }
 
 static void sync_mount(const struct mountpoint *m)
@@ -382,12 +392,19 @@ int mount_sync_and_unmount(const struct mountpoint *m)
 
 int mount_detach(const struct mountpoint *m)
 {
+	cleanup_fd int fd = neg_errno(open(m->path, O_PATH | O_NOFOLLOW | O_CLOEXEC));
+	struct mountpoint now = *m;
+	char link[64];
 	int r;
 
-	if (!mount_is_there(m))
+	if (fd < 0 || identify_at(fd, "", &now) < 0 || !is_same(&now, m))
 		return 0;
 
-	r = neg_errno(umount2(m->path, UMOUNT_NOFOLLOW | MNT_DETACH));
+	/* Through the descriptor: another one may be mounted there at this moment. */
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	r = neg_errno(umount2(link, MNT_DETACH));
+	if (r == -ENOENT)	/* no /proc here */
+		r = neg_errno(umount2(m->path, UMOUNT_NOFOLLOW | MNT_DETACH));
 	if (r == -EPERM && m->helped)
 		return fusermount_unmount(m->path, true);
 	return r == -EINVAL ? 0 : r;

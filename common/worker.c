@@ -134,6 +134,7 @@ static void *serve(void *session)
 	struct session *s = session;
 	struct fuse_buf buf = { .mem = new_buffer() };
 
+	crash_watch_thread();
 	while (!fuse_session_exited(s->fuse) && !is_stopping(s))
 		if (take_request(s, &buf))
 			request_work_on(s, &buf);

@@ -17,6 +17,7 @@
 #include <sys/prctl.h>
 #include <sys/timerfd.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
@@ -37,6 +38,8 @@ enum {
 	WATCHDOG_TICKS = 4,	/* in the time a worker may be stuck */
 	WATCHDOG_DEFAULT_S = 120,
 	OOM_SCORE_HOLDER = -900,
+	RETRY_FIRST_MS = 10,
+	RETRY_LAST_MS = 2000,
 };
 
 static int oom_score_read(void)
@@ -66,8 +69,11 @@ int workers_init(struct holder *h)
 	struct itimerspec every = { 0 };
 
 	h->oom_score = oom_score_read();
-	if (h->oom_score > OOM_SCORE_HOLDER)
+	if (h->oom_score > OOM_SCORE_HOLDER) {
 		oom_score_write(OOM_SCORE_HOLDER);
+		if (oom_score_read() > OOM_SCORE_HOLDER)
+			log_debug("the holder is not protected from the OOM killer: that takes CAP_SYS_RESOURCE");
+	}
 
 	h->watchdog_fd = neg_errno(timerfd_create(CLOCK_MONOTONIC,
 						  TFD_CLOEXEC | TFD_NONBLOCK));
@@ -104,6 +110,33 @@ _Noreturn void workers_exec(struct holder *h, int exe_fd,
 	handover_exec(h->s, exe_fd, mode);
 }
 
+static int64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * INT64_C(1000) + t.tv_nsec / 1000000;
+}
+
+/* Whoever uses the mount waits meanwhile; the system may have room soon. */
+static void retry_later(struct holder *h, int error)
+{
+	if (!h->retry_ms)
+		log_error("cannot start a worker for '%s': %s\nTrying again until it can be. Free some memory or processes.",
+			  h->s->mount.path, strerror(error));
+	h->retry_ms = h->retry_ms ? h->retry_ms * 2 : RETRY_FIRST_MS;
+	if (h->retry_ms > RETRY_LAST_MS)
+		h->retry_ms = RETRY_LAST_MS;
+	h->retry_at_ms = now_ms() + h->retry_ms;
+}
+
+int workers_retry(struct holder *h)
+{
+	if (h->retry_ms && now_ms() >= h->retry_at_ms)
+		workers_start(h);
+	return h->retry_ms ? h->retry_ms : -1;
+}
+
 void workers_start(struct holder *h)
 {
 	struct session *s = h->s;
@@ -120,10 +153,19 @@ void workers_start(struct holder *h)
 		exit(session_work(s));
 	}
 	if (h->worker < 0) {
+		int error = errno;
+
 		h->worker = 0;
+		if (h->ready) {
+			retry_later(h, error);
+			return;
+		}
 		log_error("cannot start a worker for '%s': %s\nUnmounting. Free some memory or processes, then mount again.",
-			  s->mount.path, strerror(errno));
+			  s->mount.path, strerror(error));
 		holder_give_up(h);
+	} else if (h->retry_ms) {
+		h->retry_ms = 0;
+		log_warn("a worker for '%s' could be started", s->mount.path);
 	}
 }
 

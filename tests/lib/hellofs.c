@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -92,11 +93,12 @@ static size_t render_status(struct hello *h, char *text, size_t size)
 {
 	return (size_t)snprintf(text, size,
 			"pid %d\ngeneration %u\nunlinks %llu\nlookups %llu\n"
-			"pauses %llu\n",
+			"pauses %llu\nstuck %llu\n",
 			getpid(), session_generation(h->session),
 			(unsigned long long)h->state->unlinks,
 			(unsigned long long)session_request_count(h->session, 1),
-			(unsigned long long)h->state->pauses);
+			(unsigned long long)h->state->pauses,
+			(unsigned long long)h->state->stuck);
 }
 
 static size_t render_stuck(struct hello *h, char *text, size_t size)
@@ -128,6 +130,22 @@ static size_t render_crash_once(struct hello *h, char *text, size_t size)
 	return render_hello(h, text, size);
 }
 
+/* As deep as @levels say, with a page for each. */
+static int overflow(volatile char *before, unsigned levels)
+{
+	volatile char here[4096];
+
+	here[0] = *before;
+	return levels ? overflow(here, levels - 1) + here[0] : 0;
+}
+
+static size_t render_overflow_once(struct hello *h, char *text, size_t size)
+{
+	if (h->state->crashes++ == 0)
+		return (size_t)overflow(text, UINT_MAX);
+	return render_hello(h, text, size);
+}
+
 static size_t render_note(struct hello *h, char *text, size_t size)
 {
 	memcpy(text, h->state->note, h->state->note_bytes);
@@ -152,6 +170,7 @@ static const struct {
 	{ "status", render_status, false },
 	{ "crash", render_crash, false },
 	{ "crash-once", render_crash_once, false },
+	{ "overflow-once", render_overflow_once, false },
 	{ "stuck", render_stuck, false },
 	{ "kept", render_kept, false },
 	{ "inherited", render_inherited, false },

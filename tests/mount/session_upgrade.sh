@@ -91,3 +91,14 @@ for i in 1 2; do
 done
 eq "$(cat "$M/hello")" "hello, world" "another kind is not"
 umount "$M"
+
+# Who may not end it may not have it replaced, either.
+as_nobody() { setpriv --reuid=65534 --regid=65534 --clear-groups "$@"; }
+if command -v setpriv >/dev/null && as_nobody test -x "$LIB/hellofs"; then
+	start_hellofs --allow-other
+	eq "$(status_of as_nobody timeout 60 "$LIB/hellofs" --upgrade "$M")" 1 "status for another user"
+	has "$(cat "$T/err")" "Only root and who mounted it may" "message for another user"
+	eq "$(status_line pid)" "$worker" "the worker was not disturbed"
+	umount "$M"
+	await exit "$holder"
+fi
