@@ -209,7 +209,7 @@ static void wait_and_act(struct holder *h)
 	if (fds[2].revents)
 		on_timer(h);
 	if (fds[3].revents)
-		workers_watch(h);
+		watchdog_tick(h);
 	if (fds[4].revents)
 		upgrade_on_connect(h);
 	if (fds[5].revents)
@@ -280,8 +280,9 @@ int session_hold(struct session *s, int take_tell_fd)
 
 	s->holder = getpid();
 	r = open_waits(&h);
+	workers_init(&h);
 	if (r == 0)
-		r = workers_init(&h);
+		r = watchdog_init(&h);
 	if (r < 0)
 		log_error("cannot wait for signals: %s\nRaise the limit of open files.",
 			  strerror(-r));

@@ -30,13 +30,16 @@ struct holder {
 
 	/* workers.c */
 	int exe_fd;		/* workers run this; -1: what we run ourselves */
-	int watchdog_fd;
 	unsigned in_vain;
 	int retry_ms;		/* until a worker is tried to be started again; 0: no */
 	int64_t retry_at_ms;
 	uint64_t replies_before;
+
+	/* watchdog.c */
+	int watchdog_fd;
 	unsigned stuck_ticks;
-	uint64_t replies_at_tick;
+	uint64_t replies_at_tick, cpu_at_tick;
+	uint64_t working_at_tick[RECORD_SLOTS];
 
 	/* upgrade.c */
 	enum upgrade_stage stage;
@@ -48,8 +51,8 @@ struct holder {
 /** holder_give_up() - it cannot go on: unmount and fail */
 void holder_give_up(struct holder *h);
 
-/** workers_init() - Return: 0 or -errno */
-int workers_init(struct holder *h);
+/** workers_init() - before the first is started */
+void workers_init(struct holder *h);
 
 /** workers_start() - fork, or execute the upgraded program */
 void workers_start(struct holder *h);
@@ -65,8 +68,15 @@ _Noreturn void workers_exec(struct holder *h, int exe_fd,
 /** workers_replace() - one died, as @status of waitpid(2) says */
 void workers_replace(struct holder *h, int status);
 
-/** workers_watch() - the watchdog's clock ticked */
-void workers_watch(struct holder *h);
+/** watchdog_init() - start its clock. Return: 0 or -errno */
+int watchdog_init(struct holder *h);
+
+/** watchdog_begin() - a worker is about to be started */
+void watchdog_begin(struct holder *h);
+
+/** watchdog_tick() - the clock ticked: look at the worker, and replace it if it does
+ *	nothing */
+void watchdog_tick(struct holder *h);
 
 /** upgrade_init() - open the control socket; the mount must be known */
 void upgrade_init(struct holder *h);

@@ -13,9 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <poll.h>
 #include <sys/prctl.h>
-#include <sys/timerfd.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -35,8 +33,6 @@ enum {
 	 */
 	CRASHES_IN_VAIN = 5,
 	KILLS_IN_VAIN = 100,
-	WATCHDOG_TICKS = 4,	/* in the time a worker may be stuck */
-	WATCHDOG_DEFAULT_S = 120,
 	OOM_SCORE_HOLDER = -900,
 	RETRY_FIRST_MS = 10,
 	RETRY_LAST_MS = 2000,
@@ -63,31 +59,14 @@ static void oom_score_write(int score)
 		return;
 }
 
-int workers_init(struct holder *h)
+void workers_init(struct holder *h)
 {
-	int seconds = h->s->config->watchdog_s;
-	struct itimerspec every = { 0 };
-
 	h->oom_score = oom_score_read();
 	if (h->oom_score > OOM_SCORE_HOLDER) {
 		oom_score_write(OOM_SCORE_HOLDER);
 		if (oom_score_read() > OOM_SCORE_HOLDER)
 			log_debug("the holder is not protected from the OOM killer: that takes CAP_SYS_RESOURCE");
 	}
-
-	h->watchdog_fd = neg_errno(timerfd_create(CLOCK_MONOTONIC,
-						  TFD_CLOEXEC | TFD_NONBLOCK));
-	if (h->watchdog_fd < 0)
-		return h->watchdog_fd;
-	if (seconds < 0)
-		return 0;
-	every.it_interval.tv_nsec = 1000000000L / WATCHDOG_TICKS;
-	every.it_interval.tv_sec = (seconds ? seconds : WATCHDOG_DEFAULT_S) /
-				   WATCHDOG_TICKS;
-	if (every.it_interval.tv_sec)
-		every.it_interval.tv_nsec = 0;
-	every.it_value = every.it_interval;
-	return neg_errno(timerfd_settime(h->watchdog_fd, 0, &every, NULL));
 }
 
 /* What every worker begins with, whichever way it is started. */
@@ -142,7 +121,7 @@ void workers_start(struct holder *h)
 	struct session *s = h->s;
 
 	keep_collect(s);
-	h->stuck_ticks = 0;
+	watchdog_begin(h);
 	h->replies_before = record_replies(s->record);
 	atomic_store(&s->record->phase, RECORD_STARTING);
 	h->worker = fork();
@@ -214,33 +193,4 @@ void workers_replace(struct holder *h, int status)
 	atomic_store(&r->crashed, !killed);
 	atomic_fetch_add(&r->generation, 1);
 	workers_start(h);
-}
-
-/* Requests wait, nobody takes them, and nothing is answered. */
-static bool looks_stuck(struct holder *h)
-{
-	struct pollfd p = { .fd = h->s->device_fd, .events = POLLIN };
-	uint64_t replies = record_replies(h->s->record);
-	bool progress = replies != h->replies_at_tick;
-
-	h->replies_at_tick = replies;
-	return !progress && poll(&p, 1, 0) > 0 && (p.revents & POLLIN);
-}
-
-void workers_watch(struct holder *h)
-{
-	uint64_t ticks;
-
-	if (read(h->watchdog_fd, &ticks, sizeof(ticks)) < 0 || !h->worker)
-		return;
-	h->stuck_ticks = looks_stuck(h) ? h->stuck_ticks + 1 : 0;
-	if (h->stuck_ticks < WATCHDOG_TICKS)
-		return;
-	if (h->stuck_ticks == WATCHDOG_TICKS) {
-		log_warn("the worker for '%s' answers nobody; it is replaced",
-			 h->s->mount.path);
-		(void)kill(h->worker, SIGABRT);	/* says where it was */
-	} else {
-		(void)kill(h->worker, SIGKILL);	/* it is stopped, too */
-	}
 }

@@ -17,6 +17,14 @@ eq "$(cat "$T/stuck")" "hello, world" "asked again, it answers"
 has "$(cat "$T/log")" "answers nobody; it is replaced" "message"
 eq "$(status_line generation)" 1 "workers so far"
 
+# A single caller: all others sleep, and nothing waits to be taken.
+umount "$M"
+wait "$holder"
+foreground_hellofs --watchdog 1 --threads 2
+eq "$(timeout 60 cat "$M/stuck")" "hello, world" "a request that nobody else waits behind"
+has "$(cat "$T/log")" "answers nobody; it is replaced" "message"
+eq "$(status_line generation)" 1 "workers so far"
+
 worker=$(status_line pid)
 kill -STOP "$worker"
 eq "$(timeout 60 cat "$M/hello")" "hello, world" "although the worker was stopped"
@@ -35,5 +43,10 @@ if ! nm "$LIB/hellofs" | grep -q '__asan_init\|__tsan_init'; then
 	has "$(cat "$T/log")" "  at " "a backtrace"
 	has "$(cat "$T/log")" hellofs "in it our own code"
 fi
+
+# A request that always crashes is given up, and it is said why.
+eq "$(status_of timeout 60 cat "$M/crash")" 1 "a request that crashes every worker"
+has "$(cat "$T/err")" "Input/output error" "what its caller sees"
+has "$(cat "$T/log")" "crashed 3 workers" "what the log says"
 umount "$M"
 wait "$holder"
