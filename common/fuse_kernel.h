@@ -39,6 +39,16 @@ struct fusek_write_in {
 	uint32_t write_flags;
 };
 
+/* After the header of POLL. */
+struct fusek_poll_in {
+	uint64_t fh;
+	uint64_t kh;
+	uint32_t flags;
+	uint32_t events;
+};
+
+#define FUSEK_POLL_SCHEDULE_NOTIFY (1u << 0)
+
 #define FUSEK_WRITE_KILL_SUIDGID (1u << 2)
 
 struct fusek_out_header {
@@ -85,6 +95,8 @@ enum {
 	FUSEK_OP_TMPFILE = 51,
 	FUSEK_OP_WRITE = 16,
 	FUSEK_OP_INIT = 26,
+	FUSEK_OP_POLL = 40,
+	FUSEK_NOTIFY_POLL = 1,
 	FUSEK_NOTIFY_RESEND = 7,
 };
 

@@ -159,6 +159,27 @@ bool session_request_drops_privileges(void)
 	return true;
 }
 
+uint64_t session_poll_waiter(void)
+{
+	const struct fusek_in_header *in = thread_request;
+	const struct fusek_poll_in *poll = (const void *)(in + 1);
+
+	return in && in->opcode == FUSEK_OP_POLL &&
+	       poll->flags & FUSEK_POLL_SCHEDULE_NOTIFY ? poll->kh : 0;
+}
+
+void session_notify_poll(struct session *s, uint64_t waiter)
+{
+	const struct {
+		struct fusek_out_header header;
+		uint64_t kh;
+	} wake = {
+		{ .len = sizeof(wake), .error = FUSEK_NOTIFY_POLL }, waiter,
+	};
+
+	send_raw(s, &wake, sizeof(wake));
+}
+
 /* Answers from what a dead worker decided. */
 static void send_orphan(struct session *s, struct record_reply *reply,
 			uint64_t unique)

@@ -194,6 +194,17 @@ unsigned session_generation(const struct session *s);
  */
 bool session_request_drops_privileges(void);
 
+/**
+ * session_poll_waiter() - who the POLL that this thread works on wants to have woken
+ *
+ * libfuse's struct fuse_pollhandle means nothing to the next worker; this number does.
+ * Return: for session_notify_poll(); 0: nobody, or it is no POLL.
+ */
+uint64_t session_poll_waiter(void);
+
+/** session_notify_poll() - wake who polls: it asks again */
+void session_notify_poll(struct session *s, uint64_t waiter);
+
 /** session_request_count() - requests with this opcode (FUSE_LOOKUP is 1) that
  *	this mount's workers received since the mount began */
 uint64_t session_request_count(const struct session *s, unsigned opcode);

@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
@@ -26,6 +27,7 @@
 #include "procfs/service.h"
 
 #define REQUEST_MAX 65536
+#define ENDING_MOMENTS	500	/* of 10 ms: what a daemon takes to end */
 #define CLIENT_TIMEOUT_S 5	/* one that says nothing must not keep the others waiting */
 
 struct control {
@@ -53,20 +55,38 @@ static int make_parent(const char *path)
 	return mkdir(dir, 0755) < 0 && errno != EEXIST ? -errno : 0;
 }
 
+/*
+ * One that ends has removed its socket and is about to let the lock go; one that begins
+ * has the lock and is about to make its socket.
+ */
+static int wait_for_lock(int fd, const char *path)
+{
+	const struct timespec moment = { .tv_nsec = 10 * 1000 * 1000 };
+
+	for (int i = 0; flock(fd, LOCK_EX | LOCK_NB) < 0; i++) {
+		if (errno != EWOULDBLOCK)
+			return -errno;
+		if (i == ENDING_MOMENTS || access(path, F_OK) == 0)
+			return -EADDRINUSE;
+		(void)nanosleep(&moment, NULL);
+	}
+	return 0;
+}
+
 /* The lock outlives kill -9 no longer than the last process that has it open. */
 static int take_lock(const char *path)
 {
 	cleanup_free char *lock = NULL;
 	cleanup_fd int fd = -1;
+	int r;
 
 	if (asprintf(&lock, "%s.lock", path) < 0)
 		return -ENOMEM;
 	fd = neg_errno(open(lock, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
 	if (fd < 0)
 		return fd;
-	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
-		return errno == EWOULDBLOCK ? -EADDRINUSE : -errno;
-	return take_fd(&fd);
+	r = wait_for_lock(fd, path);
+	return r < 0 ? r : take_fd(&fd);
 }
 
 int control_bind(const char *path)

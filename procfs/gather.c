@@ -112,16 +112,21 @@ static const struct {
 	{ "proc/pressure/irq", "irq.pressure" },
 };
 
+const char *gather_pressure_file(const char *path)
+{
+	for (size_t i = 0; i < TEXT_COUNT(pressures); i++)
+		if (strcmp(pressures[i].path, path) == 0)
+			return pressures[i].name;
+	return NULL;
+}
+
 /* From the container's own directory in the v2 tree, or not at all. */
 static int gather_pressure(const struct gather *g, const char *path, struct view *v)
 {
 	int r = -ENOENT;
 
 	if (group_has(g->group, GROUP_V2) && group_depth(g->group, GROUP_V2) > 0)
-		for (size_t i = 0; i < TEXT_COUNT(pressures); i++)
-			if (strcmp(pressures[i].path, path) == 0)
-				r = gather_text(g, GROUP_V2, 0, pressures[i].name,
-						&v->pressure);
+		r = gather_text(g, GROUP_V2, 0, gather_pressure_file(path), &v->pressure);
 	if (r < 0)
 		gather_miss(g, MISSING_PRESSURE);
 	return r;

@@ -45,6 +45,10 @@ struct gather {
 	uint64_t *missing;	/* MISSING_COUNT counters, added to atomically */
 };
 
+/** gather_pressure_file() - the cgroup's file that a pressure file is made of, or
+ *	NULL for any other path */
+const char *gather_pressure_file(const char *path);
+
 /**
  * gather_view() - take the parts @needs of a view
  * @g:		the container

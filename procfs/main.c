@@ -16,6 +16,7 @@
 #include "common/procfs_client.h"
 #include "common/sanitizer.h"
 #include "procfs/command.h"
+#include "procfs/ops.h"
 #include "procfs/options.h"
 #include "procfs/service.h"
 
@@ -186,13 +187,16 @@ static int serve(struct config *c)
 	struct session_config session = {
 		.fsname = "nacre-procfs",
 		.subtype = "nacre-procfs",
-		.mount_flags = "ro,nosuid,nodev,noexec",
+		/* A trigger is written. */
+		.mount_flags = c->pressure_triggers ? "nosuid,nodev,noexec"
+						    : "ro,nosuid,nodev,noexec",
 		.allow_other = true,
 		.default_permissions = true,
 		.foreground = c->foreground,
 		.debug = c->debug,
 		.threads = c->threads,
 	};
+	struct session_service service = service_session;
 	unsigned cpu_count;
 
 	if (make_absolute(&c->socket) < 0 || make_absolute(&c->mountpoint) < 0 ||
@@ -207,7 +211,9 @@ static int serve(struct config *c)
 	session.state_bytes = service_state_size(cpu_count);
 	session.inherit_fds[0] = c->control.listen_fd;
 	session.inherit_fds[1] = c->seccomp_fd;
-	return session_run(&session, &service_session, c);
+	if (c->pressure_triggers)
+		service.ops = &procfs_ops_triggers;
+	return session_run(&session, &service, c);
 }
 
 static int run(struct config *c, struct opt_list *words)

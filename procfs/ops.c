@@ -11,33 +11,27 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/cleanup.h"
 #include "procfs/clock.h"
-#include "procfs/service.h"
+#include "procfs/ops_impl.h"
 #include "procfs/tree.h"
+#include "procfs/trigger.h"
 
 #define LASTING_S 3600.0	/* what only an unmount can change */
 #define CHANGING_S 0.0		/* what the next look may see differently */
 
 #define CONTAINERS "containers"
 
-struct node {
-	unsigned slot, generation;
-	uint32_t path;
-	char text[PATH_MAX];	/* of the path, below the container */
-};
-
 static fuse_ino_t node_id(unsigned slot, unsigned generation, uint32_t path)
 {
 	return (fuse_ino_t)generation << 48 | (fuse_ino_t)slot << 32 | path;
 }
 
-static int node_from_id(struct service *s, fuse_ino_t ino, struct node *node)
+int node_from_id(struct service *s, fuse_ino_t ino, struct node *node)
 {
 	node->generation = ino >> 48;
 	node->slot = ino >> 32 & 0xffff;
@@ -127,10 +121,12 @@ static int stat_node(fuse_req_t req, struct service *s, const struct node *node,
 		    ? 0 : node_container(req, s, node, &c);
 	if (r >= 0)
 		r = tree_stat(s->world.host, c, node->text, st, changes);
+	if (r >= 0 && s->triggers && triggers_has(node->text))
+		st->st_mode |= 0222;	/* as the kernel's own */
 	return r;
 }
 
-static void reply_error(fuse_req_t req, int r)
+void reply_error(fuse_req_t req, int r)
 {
 	struct service *s = fuse_req_userdata(req);
 
@@ -220,7 +216,7 @@ static void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 	reply_node(req, s, &child);
 }
 
-static void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	struct service *s = fuse_req_userdata(req);
 	struct node node;
@@ -347,7 +343,8 @@ static void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	int r = node_from_id(s, ino, &node);
 
 	stats_count(&s->state->stats.opens);
-	if (r >= 0 && (fi->flags & O_ACCMODE) != O_RDONLY)
+	if (r >= 0 && (fi->flags & O_ACCMODE) != O_RDONLY &&
+	    !(s->triggers && triggers_has(node.text)))
 		r = -EACCES;
 	if (r >= 0)
 		r = node_container(req, s, &node, &c);
@@ -365,7 +362,7 @@ static void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
  * The container that a handle was opened for. One of the automatic view may
  * have lost its slot to another since: then who reads decides again.
  */
-static int handle_container(fuse_req_t req, struct service *s, const struct node *node,
+int handle_container(fuse_req_t req, struct service *s, const struct node *node,
 			    uint64_t handle, struct container **ret)
 {
 	*ret = containers_get(s->containers, handle >> 32 & 0xffff, handle >> 48);
@@ -447,6 +444,8 @@ static void op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi
 	struct service *s = fuse_req_userdata(req);
 
 	snapshots_drop(s->snapshots, fi->fh);
+	if (s->triggers)
+		triggers_drop(s->triggers, fi->fh);
 	fuse_reply_err(req, 0);
 }
 
@@ -457,13 +456,23 @@ static void op_statfs(fuse_req_t req, fuse_ino_t ino)
 	fuse_reply_statfs(req, &st);
 }
 
-const struct fuse_lowlevel_ops procfs_ops = {
-	.lookup = op_lookup,
-	.getattr = op_getattr,
-	.readlink = op_readlink,
-	.readdir = op_readdir,
-	.open = op_open,
-	.read = op_read,
-	.release = op_release,
-	.statfs = op_statfs,
+#define OPS_ALWAYS			\
+	.lookup = op_lookup,		\
+	.getattr = op_getattr,		\
+	.readlink = op_readlink,	\
+	.readdir = op_readdir,		\
+	.open = op_open,		\
+	.read = op_read,		\
+	.release = op_release,		\
+	.statfs = op_statfs
+
+const struct fuse_lowlevel_ops procfs_ops = { OPS_ALWAYS };
+
+/* No poll otherwise: a reader that is frozen in one, or a machine that is to sleep,
+ * would wait for us. */
+const struct fuse_lowlevel_ops procfs_ops_triggers = {
+	OPS_ALWAYS,
+	.setattr = op_setattr,
+	.write = op_write,
+	.poll = op_poll,
 };

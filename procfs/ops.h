@@ -6,3 +6,6 @@
 
 /* Its userdata is a struct service. */
 extern const struct fuse_lowlevel_ops procfs_ops;
+
+/* The same with pressure triggers. */
+extern const struct fuse_lowlevel_ops procfs_ops_triggers;

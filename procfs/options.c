@@ -97,6 +97,8 @@ static const struct opt options[] = {
 	  "where engines bring seccomp listeners (default seccomp.sock beside the control socket)" },
 	{ "affinity", 0, OPT_FLAG, FIELD(affinity), NULL,
 	  "answer sched_getaffinity(2) of such containers as well as sysinfo(2)" },
+	{ "pressure-triggers", 0, OPT_FLAG, FIELD(pressure_triggers), NULL,
+	  "take triggers written to pressure files, and answer poll(2)" },
 	{ "threads", 't', OPT_UINT, FIELD(threads), "N",
 	  "threads that answer (default 2)" },
 	{ "root", 0, OPT_STRING, FIELD(root), NULL, NULL },

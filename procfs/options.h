@@ -11,6 +11,7 @@
 
 struct config {
 	bool foreground, debug, help, version;
+	bool pressure_triggers;
 	bool affinity;		/* answer sched_getaffinity(2), too */
 	char *socket;		/* owned; NULL: the default */
 	char *seccomp_socket;	/* owned; NULL: the default */

@@ -15,9 +15,10 @@
 #include "procfs/confine.h"
 #include "procfs/control.h"
 #include "procfs/ops.h"
+#include "procfs/trigger.h"
 
 #define STATE_MAGIC	0x6e707266u
-#define STATE_VERSION 2
+#define STATE_VERSION 3
 
 static size_t align(size_t size)
 {
@@ -27,7 +28,8 @@ static size_t align(size_t size)
 size_t service_state_size(unsigned cpu_count)
 {
 	return align(sizeof(struct service_state)) + align(paths_state_size()) +
-	       align(agent_state_size()) + containers_state_size(cpu_count);
+	       align(agent_state_size()) + align(triggers_state_size()) +
+	       containers_state_size(cpu_count);
 }
 
 static int open_state(struct service *s)
@@ -53,8 +55,10 @@ static int open_state(struct service *s)
 	r = paths_open(state, &s->paths);
 	state += align(paths_state_size());
 	s->agent_state = (void *)state;
+	state += align(agent_state_size());
+	s->triggers_state = state;
 	if (r >= 0)
-		r = containers_open(&s->world, state + align(agent_state_size()),
+		r = containers_open(&s->world, state + align(triggers_state_size()),
 				    &s->containers);
 	return r;
 }
@@ -74,6 +78,7 @@ static void service_close(struct service *s)
 {
 	control_stop(s->control);
 	agent_stop(s->agent);
+	triggers_stop(s->triggers);
 	sizes_free(s->sizes);
 	snapshots_free(s->snapshots);
 	identity_close(s->identity);
@@ -120,6 +125,8 @@ static int service_open(struct service *s)
 		r = agent_start(s, s->config->seccomp_fd, s->agent_state, &s->agent);
 	if (r >= 0)
 		r = confine_others();
+	if (r >= 0 && s->config->pressure_triggers)
+		r = triggers_start(s->session, s->triggers_state, &s->triggers);
 	if (r >= 0)
 		r = control_start(s, &s->control);
 	return r;
@@ -168,6 +175,7 @@ static void pause_service(void *userdata)
 
 	s->control = control_stop(s->control);
 	s->agent = agent_stop(s->agent);
+	s->triggers = triggers_stop(s->triggers);
 }
 
 /* The rest of the state is checked by its size, which the session compares. */

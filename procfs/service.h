@@ -3,7 +3,7 @@
  * procfs/service.h - one worker: what it opens at its start and serves from
  *
  * The state memfd holds, one after the other, the numbers of paths and the
- * containers and the seccomp listeners; a header says what was written there.
+ * containers, the seccomp listeners and pressure triggers; a header says what was written there.
  */
 #pragma once
 
@@ -22,6 +22,7 @@
 struct agent;
 struct agent_state;
 struct control;
+struct triggers;
 
 struct service_state {
 	uint32_t magic, version;
@@ -43,7 +44,9 @@ struct service {
 	struct snapshots *snapshots;
 	struct sizes *sizes;
 	struct agent_state *agent_state;	/* lent */
+	void *triggers_state;			/* lent */
 	struct agent *agent;
+	struct triggers *triggers;		/* NULL: not asked for */
 	struct control *control;
 };
 

@@ -38,6 +38,7 @@ calls() {
 		/unfinished \.\.\.>$/ || /EAGAIN/ { next }
 		{ name = $2 == "<..." ? $3 : $2; sub(/\(.*/, "", name) }
 		name ~ /^(epoll_wait|poll|ppoll|futex|restart_syscall|sched_yield)$/ { next }
+		name == "clock_gettime" { next }	# none where the clock can be read by all
 		name ~ /^(clone|clone3|fork|vfork)$/ { forks++ }
 		name ~ /^[a-z_0-9]+$/ { n++ }
 		END { printf "%d %d\n", int(n / reads + 0.5), forks }' "$T/calls"
@@ -54,7 +55,7 @@ for _ in range(int(sys.argv[2])):
 while read -r file most; do
 	read -r each forks <<<"$(calls "$file")"
 	[ "$each" -le "$most" ] || {
-		awk '{ sub(/\(.*/, "", $2); print $2 }' "$T/calls" | sort | uniq -c | sort -rn >&2
+		awk '{ sub(/\(.*/, "", $2); print $2 }' "$T/calls" | sort | uniq -c | sort -rn | head -n 8 >&2
 		fail "$file: $each system calls a read, $most are enough"
 	}
 	[ "$each" -ge 3 ] || fail "$file: $each system calls: not counted"

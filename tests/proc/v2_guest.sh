@@ -35,7 +35,7 @@ modules=$guest/lib/modules/$version
 [ -d "$modules" ] || skip "no modules for $version"
 ldd "$(command -v busybox)" >/dev/null 2>&1 && skip "needs a static busybox"
 
-tests=${NACRE_GUEST_TESTS:-registered automatic explain loadavg confined invariants restart sysinfo timens upgrade}
+tests=${NACRE_GUEST_TESTS:-registered automatic explain loadavg confined invariants restart sysinfo timens upgrade identity cost triggers}
 
 # --- an initial root: busybox and the modules that reach this machine's files ------
 
