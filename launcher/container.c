@@ -20,10 +20,7 @@
 #include "launcher/channel.h"
 #include "launcher/container_process.h"
 #include "launcher/daemon.h"
-#include "launcher/limits_apply.h"
 #include "launcher/mount.h"
-#include "launcher/net.h"
-#include "launcher/net_files.h"
 #include "launcher/paths.h"
 #include "launcher/prepare.h"
 #include "launcher/rootfs_copy.h"
@@ -69,7 +66,7 @@ static char *join_words(const struct opt_list *words)
 	return b.data;
 }
 
-static void set(char **to, char *from)
+void container_set_text(char **to, char *from)
 {
 	free(*to);
 	*to = from;
@@ -83,14 +80,14 @@ static int fill_state(struct container *c, struct fault *f)
 
 	if (!s)
 		return fault_set(f, -ENOMEM, "cannot note the state");
-	set(&s->id, strdup(p->id));
-	set(&s->bundle, p->bundle ? strdup(p->bundle) : NULL);
-	set(&s->rootfs, p->rootfs.directory ? strdup(p->rootfs.directory) : NULL);
-	set(&s->cgroup_path, p->cgroup_path ? strdup(p->cgroup_path) : NULL);
-	set(&s->begun, container_now());
+	container_set_text(&s->id, strdup(p->id));
+	container_set_text(&s->bundle, p->bundle ? strdup(p->bundle) : NULL);
+	container_set_text(&s->rootfs, p->rootfs.directory ? strdup(p->rootfs.directory) : NULL);
+	container_set_text(&s->cgroup_path, p->cgroup_path ? strdup(p->cgroup_path) : NULL);
+	container_set_text(&s->begun, container_now());
 	if (!s->created)
-		set(&s->created, s->begun ? strdup(s->begun) : NULL);
-	set(&s->command, join_words(&p->process.args));
+		container_set_text(&s->created, s->begun ? strdup(s->begun) : NULL);
+	container_set_text(&s->command, join_words(&p->process.args));
 	s->supervised = c->supervised;
 	s->owner = geteuid();
 	if (c->supervised) {
@@ -98,8 +95,8 @@ static int fill_state(struct container *c, struct fault *f)
 		s->monitor_start = state_pid_start(s->monitor);
 	}
 	/* Of the time before, if there was one. */
-	set(&s->finished, NULL);
-	set(&s->reason, NULL);
+	container_set_text(&s->finished, NULL);
+	container_set_text(&s->reason, NULL);
 	(void)unlinkat(c->dir.fd, KILLED_FILE, 0);
 	s->pid = 0;
 	s->ended = s->started = false;
@@ -145,45 +142,6 @@ static void drop_state(struct container *c)
 		(void)state_dir_remove(&c->dir);
 	state_dir_done(&c->dir);
 	c->state = state_free(c->state);
-}
-
-/* Before the mounts are settled: the container's names of itself are among them. */
-static int reserve_address(struct container *c, struct fault *f)
-{
-	const struct plan *p = c->plan;
-	char text[16];
-	int r = 0;
-
-	if (p->bridge) {
-		r = net_reserve(&p->subnet, p->nat, c->dir.path, &c->state->lease, &c->address, f);
-		if (r < 0)
-			return r;
-		net_format(c->address, text);
-		set(&c->state->address, strdup(text));
-		r = state_save(&c->dir, c->state, f);
-		if (r >= 0)
-			r = net_publish(c->state->lease, p->ports, p->port_count, f);
-	}
-	if (r >= 0 && (p->bridge || p->resolver))
-		r = net_files_add(c->plan, &c->dir, c->address, f);
-	if (r < 0 && c->state->lease)
-		net_release(c->state->lease);
-	return r;
-}
-
-static void release_address(struct container *c)
-{
-	if (c->state->lease)
-		net_release(c->state->lease);
-	set(&c->state->lease, NULL);
-	set(&c->state->address, NULL);
-}
-
-static int attach_network(struct container *c, struct fault *f)
-{
-	if (!c->plan->bridge)
-		return 0;
-	return net_attach(&c->plan->subnet, c->address, c->state->pid, f);
 }
 
 static int start_view_daemon(struct container *c, struct fault *f)
@@ -253,8 +211,8 @@ static int make_scratch(struct container *c, struct fault *f)
 	r = scratch_paths(&c->plan->rootfs, data, c->plan->id, &c->scratch, f);
 	if (r < 0)
 		return r;
-	set(&c->state->scratch, strdup(c->scratch.vanishes));
-	set(&c->state->upper, strdup(c->scratch.upper));
+	container_set_text(&c->state->scratch, strdup(c->scratch.vanishes));
+	container_set_text(&c->state->upper, strdup(c->scratch.upper));
 	r = c->state->scratch && c->state->upper ? state_save(&c->dir, c->state, f) : -ENOMEM;
 	if (r >= 0)
 		r = scratch_make(&c->scratch, !copies_root(&c->plan->rootfs), f);
@@ -273,77 +231,6 @@ static void remove_scratch(struct container *c)
 	if (!c->keep && c->scratch.vanishes && tree_remove_path(c->scratch.vanishes) < 0)
 		log_warn("cannot remove '%s': %s", c->scratch.vanishes, strerror(errno));
 	scratch_done(&c->scratch);
-}
-
-/* An ordinary user may make it nowhere. */
-static bool is_empty_group(const struct cgroup_group *g)
-{
-	for (int i = 0; i < CGROUP_CONTROLLER_COUNT; i++)
-		if (cgroup_group_fd(g, i) >= 0)
-			return false;
-	return cgroup_group_v2_fd(g) < 0;
-}
-
-static int make_cgroups(struct container *c, struct fault *f)
-{
-	const struct plan *p = c->plan;
-	unsigned wanted = limits_controllers(&p->limits);
-	int r;
-
-	if (!p->cgroup_path)
-		return 0;
-	r = cgroup_layout_open(NULL, &c->layout);
-	if (r < 0)
-		return fault_set(f, r, "cannot find the cgroup hierarchies");
-	r = cgroup_group_create(c->layout, p->cgroup_path, wanted, &c->group);
-	if (r == -EEXIST)
-		r = cgroup_group_open(c->layout, p->cgroup_path, &c->group);
-	if (limits_are_unset(&p->limits) && !p->views && (r < 0 || is_empty_group(c->group))) {
-		c->group = cgroup_group_close(c->group);
-		c->layout = cgroup_layout_close(c->layout);
-		/* Nothing is limited: an ordinary user may go without. */
-		set(&c->state->cgroup_path, NULL);
-		return state_save(&c->dir, c->state, f);
-	}
-	if (r < 0) {
-		c->layout = cgroup_layout_close(c->layout);
-		return fault_set(f, r, "cannot make the cgroup '%s'\n"
-				 "Limits need root, or a cgroup that was delegated to you: see "
-				 "nacre check.", p->cgroup_path);
-	}
-	c->state->cgroup_levels = cgroup_group_levels(c->group);
-	return state_save(&c->dir, c->state, f);
-}
-
-static void remove_cgroups(struct container *c)
-{
-	int r = c->group ? cgroup_group_remove(c->group, c->supervised ? 2 : 0) : 0;
-
-	if (r < 0)
-		log_warn("cannot remove the cgroup '%s': %s", c->plan->cgroup_path, strerror(-r));
-	c->group = cgroup_group_close(c->group);
-	c->layout = cgroup_layout_close(c->layout);
-}
-
-static int set_limits(struct container *c, struct fault *f)
-{
-	int r;
-
-	if (!c->group)
-		return 0;
-	/* Two that choose at once would choose the same CPUs. */
-	if (c->plan->limits.cpu_count)
-		(void)state_lock_root(&c->dir, true);
-	r = limits_choose_cpus(&c->plan->limits, c->group, f);
-	if (r >= 0)
-		r = limits_apply(&c->plan->limits, c->layout, c->group, f);
-	if (c->plan->limits.cpu_count)
-		(void)state_lock_root(&c->dir, false);
-	if (r < 0)
-		return r;
-
-	r = cgroup_group_prepare_join(c->group);
-	return r < 0 ? fault_set(f, r, "cannot join the cgroup '%s'", c->plan->cgroup_path) : 0;
 }
 
 /* A bundle's root belongs to the mapped ids already; layers belong to ours. */
@@ -460,17 +347,17 @@ static const struct stage {
 	void (*undo)(struct container *c);
 } stages[] = {
 	{ "state", make_state, drop_state },
-	{ "address", reserve_address, release_address },
+	{ "address", container_reserve_address, container_release_address },
 	{ "view-daemon", start_view_daemon, end_view_daemon },
 	{ "mount-namespace", hide_mounts, leave_mounts },
 	{ "scratch", make_scratch, remove_scratch },
-	{ "cgroups", make_cgroups, remove_cgroups },
-	{ "limits", set_limits, NULL },
+	{ "cgroups", container_make_cgroups, container_remove_cgroups },
+	{ "limits", container_set_limits, NULL },
 	{ "root", mount_root, unmount_root },
 	{ "view", register_view, unregister_view },
 	{ "prepare", prepare, unprepare },
 	{ "process", container_spawn, container_kill },
-	{ "network", attach_network, NULL },
+	{ "network", container_attach_network, NULL },
 };
 
 #define STAGE_COUNT (sizeof(stages) / sizeof(stages[0]))
@@ -524,7 +411,7 @@ int container_create(struct container *c, struct fault *f)
 	if (c->timing && r >= 0)
 		fprintf(stderr, "{\"unit\": \"us\", %s}\n", buf_text(&timing));
 	if (r < 0 && c->keep && c->state)
-		set(&c->state->reason, strdup(f->text));
+		container_set_text(&c->state->reason, strdup(f->text));
 	if (r < 0)
 		container_destroy(c);
 	return r;
