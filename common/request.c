@@ -59,6 +59,11 @@ bool session_is_resent(const struct session *s)
 	return thread_resent;
 }
 
+uint64_t session_request_id(void)
+{
+	return thread_request ? thread_request->unique & ~FUSEK_UNIQUE_RESEND : 0;
+}
+
 void session_extend_open(struct session *s, uint32_t open_flags,
 			 int32_t backing_id)
 {

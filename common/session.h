@@ -219,6 +219,10 @@ uint64_t session_request_count(const struct session *s, unsigned opcode);
  */
 bool session_is_resent(const struct session *s);
 
+/** session_request_id() - what the kernel calls the request that the calling thread
+ *	received, also when it comes again; 0 if it has none in hand */
+uint64_t session_request_id(void);
+
 /**
  * session_extend_open() - put into the next reply to OPEN or CREATE of the
  *	calling thread what libfuse 3.14 cannot: more open flags of the protocol

@@ -239,8 +239,11 @@ static int set_size(struct unionfs *u, const struct call *call,
 		r = data_write(u, call, inode, &b);
 	if (r < 0)
 		return r;
-	/* Times change with the size; the kernel asks for more if it must be. */
-	if (c->is_open || before.stx_size != (uint64_t)size)
+	/*
+	 * Times change with the size; the kernel asks for more if it must be. A
+	 * worker that died may have made the copy, which is empty then.
+	 */
+	if (c->is_open || call->is_resent || before.stx_size != (uint64_t)size)
 		r = neg_errno(ftruncate(b->fd, size));
 	if (r >= 0)
 		r = attr_drop_privileges(u, call, b->fd);

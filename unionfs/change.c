@@ -99,11 +99,33 @@ static void unmake(struct unionfs *u, int dir_fd, const char *name,
 		(void)unlinkat(dir_fd, name, is_dir ? AT_REMOVEDIR : 0);
 }
 
-static int create_locked(struct unionfs *u, struct inode *dir, const char *name,
+/*
+ * What a worker made that died before it could say so. Either it was counted for
+ * the kernel then, or it is looked up now.
+ */
+static int find_made(struct unionfs *u, const struct call *call, struct inode *dir,
+		     const char *name, struct inode **ret, struct stat *ret_st)
+{
+	struct found f;
+	int r;
+
+	*ret = call->made_id ? inode_by_node_id(&u->inodes, call->made_id) : NULL;
+	if (*ret)
+		return attr_get(u, *ret, ret_st);
+	lock_scope(&dir->lock);
+	r = lookup_child(u, dir, name, &f, ret);
+	if (r >= 0)
+		attr_shown(u, *ret, &f.stx, ret_st);
+	return r;
+}
+
+static int create_locked(struct unionfs *u, const struct call *call,
+			 struct inode *dir, const char *name,
 			 struct object_spec *spec, struct inode **ret,
 			 struct statx *ret_stx, int *ret_fd) REQUIRES(dir->lock)
 {
 	cleanup_dirfd struct dirfd_ref ref = { &u->fds, NULL };
+	struct intent *intent;
 	struct found f;
 	int r;
 
@@ -119,16 +141,21 @@ static int create_locked(struct unionfs *u, struct inode *dir, const char *name,
 
 	spec->over_whiteout = f.is_whiteout;
 	spec->opaque = S_ISDIR(spec->mode) && dir_has_lower(dir->dir);
+	intent = intent_prepare(u, INTENT_CREATE, call);
+	intent_set_name(intent, 0, dir, name);
+	if (intent)
+		intent->flags = spec->over_whiteout ? INTENT_OVER_WHITEOUT : 0;
+	intent_begin(intent);
 	r = object_create(u->work, ref.d->fd, name, spec, ret_fd, ret_stx);
-	if (r < 0)
-		return r;
-	r = lookup_new(u, dir, name, ret_stx, ret);
-	if (r < 0) {
-		unmake(u, ref.d->fd, name, spec);
-		return r;
+	if (r >= 0) {
+		r = lookup_new(u, dir, name, ret_stx, ret);
+		if (r < 0)
+			unmake(u, ref.d->fd, name, spec);
 	}
-	entry_show(u, dir, name, *ret);
-	return 0;
+	if (r >= 0)
+		entry_show(u, dir, name, *ret);
+	intent_end(intent, r, r < 0 ? NULL : *ret);
+	return r < 0 ? r : 0;
 }
 
 int change_create(struct unionfs *u, const struct call *call, struct inode *dir,
@@ -136,9 +163,11 @@ int change_create(struct unionfs *u, const struct call *call, struct inode *dir,
 		  struct stat *ret_st)
 {
 	struct statx stx;
-	int fd = -1;
-	int r = up_dir(u, dir);
+	int fd = -1, r;
 
+	if (call->was_done)
+		return find_made(u, call, dir, name, ret, ret_st);
+	r = up_dir(u, dir);
 	if (r < 0)
 		return r;
 	spec->uid = call->uid;
@@ -146,7 +175,7 @@ int change_create(struct unionfs *u, const struct call *call, struct inode *dir,
 	spec->umask = call->umask;
 
 	lock_take(&dir->lock);
-	r = create_locked(u, dir, name, spec, ret, &stx,
+	r = create_locked(u, call, dir, name, spec, ret, &stx,
 			  S_ISREG(spec->mode) ? &fd : NULL);
 	lock_drop(&dir->lock);
 	if (r < 0) {
@@ -168,10 +197,13 @@ int change_tmpfile(struct unionfs *u, const struct call *call, struct inode *dir
 		   struct stat *ret_st)
 {
 	cleanup_dirfd struct dirfd_ref ref = { &u->fds, NULL };
+	struct intent *intent;
 	struct statx stx;
-	int fd;
-	int r = up_dir(u, dir);
+	int fd, r;
 
+	if (call->was_done && call->made_id)
+		return find_made(u, call, dir, "", ret, ret_st);
+	r = up_dir(u, dir);
 	if (r >= 0)
 		r = fdcache_get(u, dir, LAYER_TOP, &ref.d);
 	if (r < 0)
@@ -179,9 +211,11 @@ int change_tmpfile(struct unionfs *u, const struct call *call, struct inode *dir
 	spec->uid = call->uid;
 	spec->gid = call->gid;
 	spec->umask = call->umask;
+	intent = intent_prepare(u, INTENT_TMPFILE, call);
 	r = object_tmpfile(u->work, ref.d->fd, spec, &fd, &stx);
 	if (r >= 0)
 		r = lookup_nameless(u, &stx, fd, ret);
+	intent_end(intent, r, r < 0 ? NULL : *ret);
 	if (r >= 0)
 		attr_shown(u, *ret, &stx, ret_st);
 	return r;
@@ -241,13 +275,15 @@ int change_redirect_fully(struct unionfs *u, struct inode *inode, int dir_fd,
 	return r < 0 ? r : redirect_write(u->ns, dir_fd, at, path);
 }
 
-static int link_locked(struct unionfs *u, struct inode *inode, struct inode *dir,
-		       const char *name, struct stat *ret_st)
+static int link_locked(struct unionfs *u, const struct call *call,
+		       struct inode *inode, struct inode *dir, const char *name,
+		       struct stat *ret_st)
 	REQUIRES(dir->lock, inode->lock)
 {
 	cleanup_dirfd struct dirfd_ref ref = { &u->fds, NULL };
 	cleanup_where struct where w = WHERE_INIT;
 	struct inode_table *t = &u->inodes;
+	struct intent *intent;
 	struct found f;
 	struct statx stx;
 	struct name *n;
@@ -266,13 +302,23 @@ static int link_locked(struct unionfs *u, struct inode *inode, struct inode *dir
 		r = change_redirect_fully(u, inode, w.dir_fd, w.name);
 	if (r >= 0)
 		r = change_mark_impure(u, dir, ref.d->fd, inode);
-	if (r >= 0)
-		r = f.is_whiteout ? link_over_whiteout(u, &w, ref.d->fd, name)
-				  : link_at(&w, ref.d->fd, name);
-	if (r >= 0)
-		r = aufs_set_literal(u->ns, ref.d->fd, name);
 	if (r < 0)
 		return r;
+	intent = intent_prepare(u, INTENT_LINK, call);
+	intent_set_name(intent, 0, dir, name);
+	if (intent) {
+		intent->inode[0] = inode->slot;
+		intent->flags = f.is_whiteout ? INTENT_OVER_WHITEOUT : 0;
+	}
+	intent_begin(intent);
+	r = f.is_whiteout ? link_over_whiteout(u, &w, ref.d->fd, name)
+			  : link_at(&w, ref.d->fd, name);
+	if (r >= 0)
+		r = aufs_set_literal(u->ns, ref.d->fd, name);
+	if (r < 0) {
+		intent_drop(intent);
+		return r;
+	}
 
 	rwlock_take_write(&t->lock);
 	n = name_find(t, dir->slot, name);
@@ -281,6 +327,7 @@ static int link_locked(struct unionfs *u, struct inode *inode, struct inode *dir
 	n = name_add(t, dir, name, inode, LAYER_TOP);
 	if (n)
 		inode->nlookup++;
+	intent_end(intent, n ? 0 : -ENOMEM, inode);
 	rwlock_drop_write(&t->lock);
 	entry_show(u, dir, name, inode);
 	if (!n)
@@ -299,8 +346,11 @@ static int link_locked(struct unionfs *u, struct inode *inode, struct inode *dir
 int change_link(struct unionfs *u, const struct call *call, struct inode *inode,
 		struct inode *dir, const char *name, struct stat *ret_st)
 {
-	int r = up_object(u, call, inode, UP_ATTRS);
+	int r;
 
+	if (call->was_done)
+		return find_made(u, call, dir, name, &inode, ret_st);
+	r = up_object(u, call, inode, UP_ATTRS);
 	if (r >= 0)
 		r = up_dir(u, dir);
 	if (r < 0)
@@ -310,5 +360,5 @@ int change_link(struct unionfs *u, const struct call *call, struct inode *inode,
 
 	lock_scope(&dir->lock);
 	lock_scope(&inode->lock);
-	return link_locked(u, inode, dir, name, ret_st);
+	return link_locked(u, call, inode, dir, name, ret_st);
 }

@@ -37,7 +37,8 @@ int change_link(struct unionfs *u, const struct call *call, struct inode *inode,
 
 int change_unlink(struct unionfs *u, const struct call *call, struct inode *dir,
 		  const char *name);
-int change_rmdir(struct unionfs *u, struct inode *dir, const char *name);
+int change_rmdir(struct unionfs *u, const struct call *call, struct inode *dir,
+		 const char *name);
 
 /**
  * change_rename() - as renameat2(2) does

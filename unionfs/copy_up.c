@@ -457,7 +457,8 @@ static int put_times_back(int dir_fd, const struct statx *before)
 }
 
 int copy_up_publish(struct workdir *work, struct staged *staged, int upper_dir_fd,
-		    const char *name, bool is_impure)
+		    const char *name, bool is_impure,
+		    void (*before)(void *arg, const struct statx *dir), void *arg)
 {
 	const enum overlay_ns ns = workdir_options(work)->ns;
 	struct statx parent;
@@ -465,6 +466,9 @@ int copy_up_publish(struct workdir *work, struct staged *staged, int upper_dir_f
 
 	if (statx(upper_dir_fd, "", AT_EMPTY_PATH, STATX_BASIC_STATS, &parent) < 0)
 		return -errno;
+
+	if (before)
+		before(arg, &parent);
 
 	/* The directory now holds something that has an origin elsewhere. */
 	if (!is_impure && layer_traits(workdir_upper(work))->has_xattrs) {

@@ -66,6 +66,7 @@ int copy_up_open_source(int dir_fd, const char *name);
 /**
  * copy_up_publish() - show the copy at @name of an upper directory
  * @is_impure:	the directory is known to have that mark; else it gets it
+ * @before:	called before anything changes, with the directory's attributes; may be NULL
  *
  * Nothing may be at @name. The parent's times are put back as they were. With
  * a filesystem that is synced the copy's data is on disk before it is shown.
@@ -74,7 +75,8 @@ int copy_up_open_source(int dir_fd, const char *name);
  * Return: 0; -errno, the copy is still staged.
  */
 int copy_up_publish(struct workdir *work, struct staged *staged, int upper_dir_fd,
-		    const char *name, bool is_impure);
+		    const char *name, bool is_impure,
+		    void (*before)(void *arg, const struct statx *dir), void *arg);
 
 /** copy_up_take_fd() - the descriptor of a copied file, owned by the caller; or -1 */
 int copy_up_take_fd(struct staged *staged);

@@ -245,6 +245,9 @@ int inode_table_adopt(struct inode_table *t, struct state *state,
 	/* Before anything is linked: the flags still say what the last worker did. */
 	while (t->live_count > t->head_mask && heads_double(t))
 		;
+	/* That has linked what is linked below. */
+	memset(t->real_heads, 0xff, (t->head_mask + 1) * sizeof(*t->real_heads));
+	memset(t->origin_heads, 0xff, (t->head_mask + 1) * sizeof(*t->origin_heads));
 	store_walk(&t->store, STORE_NAME, adopt_name, t);
 	for (uint32_t i = 0; i < t->slot_count; i++) {
 		if (inode_is_live(t, i))

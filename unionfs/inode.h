@@ -211,6 +211,11 @@ void inode_forget(struct inode_table *t, uint64_t id, uint64_t n)
 struct name *name_find(struct inode_table *t, uint32_t parent, const char *text)
 	REQUIRES_SHARED(t->lock);
 
+/** name_find_other() - the same, but of another inode than @except */
+struct name *name_find_other(struct inode_table *t, uint32_t parent,
+			     const char *text, const struct inode *except)
+	REQUIRES_SHARED(t->lock);
+
 /** name_of() - a name that provides @layer's object: one not gone if there is one */
 struct name *name_of(const struct inode *inode, unsigned layer);
 

@@ -87,6 +87,17 @@ struct name *name_find(struct inode_table *t, uint32_t parent, const char *text)
 	return n;
 }
 
+struct name *name_find_other(struct inode_table *t, uint32_t parent,
+			     const char *text, const struct inode *except)
+{
+	struct name *n = *name_head(t, parent, text);
+
+	while (n && (n->parent != parent || strcmp(n->text, text) != 0 ||
+		     (except && n->inode == except->slot)))
+		n = n->hash_next;
+	return n;
+}
+
 struct name *name_live(const struct inode *inode, unsigned layer)
 {
 	struct name *any = NULL;

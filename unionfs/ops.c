@@ -127,6 +127,11 @@ bool op_begin(struct op *op, fuse_req_t req)
 	op->call.umask = ctx->umask;
 	op->call.pid = ctx->pid;
 	op->call.is_privileged = false;
+	op->call.unique = session_request_id();
+	op->call.is_resent = session_is_resent(op->u->session);
+	op->call.was_done = op->call.is_resent &&
+			    intent_was_done(op->u, op->call.unique,
+					    &op->call.made_id);
 	op->call.is_cancelled = is_interrupted;
 	op->call.arg = req;
 	map_caller(op->u->options, ctx, &op->call);

@@ -122,10 +122,10 @@ static void op_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)
 
 static void op_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
-	struct inode *dir = op_inode(req, parent);
+	struct op op = { .id = parent };
 
-	if (dir)
-		reply_result(req, change_rmdir(op_union(req), dir, name));
+	if (op_begin(&op, req))
+		reply_result(req, change_rmdir(op.u, &op.call, op.inode, name));
 }
 
 static int run_rename(struct op *op)

@@ -116,11 +116,13 @@ void change_drop_index(struct unionfs *u, struct inode *inode)
 
 struct removal {
 	struct unionfs *u;
+	const struct call *call;
 	struct inode *dir;
 	const char *name;
 	struct found f;
 	struct inode *inode;	/* counted */
 	struct dirfd_ref ref;
+	struct intent *intent;
 };
 
 /* What is left in a directory that shows nothing goes with it. */
@@ -153,6 +155,25 @@ static int remove_object(struct removal *m)
 	return neg_errno(unlinkat(m->ref.d->fd, m->name, 0));
 }
 
+static void begin_intent(struct removal *m, bool kept)
+{
+	struct intent *i = intent_prepare(m->u, INTENT_REMOVE, m->call);
+
+	m->intent = i;
+	intent_set_name(i, 0, m->dir, m->name);
+	if (!i)
+		return;
+	i->inode[0] = m->inode->slot;
+	i->flags = INTENT_COUNTED;
+	if (kept)
+		i->flags |= INTENT_KEPT;
+	if (m->f.layer != LAYER_TOP || m->f.is_below)
+		i->flags |= INTENT_LEAVES_WHITEOUT;
+	if (inode_is_dir(m->inode))
+		i->flags |= INTENT_IS_DIR;
+	intent_begin(i);
+}
+
 static int remove_name(struct removal *m) REQUIRES(m->dir->lock, m->inode->lock)
 {
 	struct inode_table *t = &m->u->inodes;
@@ -167,9 +188,12 @@ static int remove_name(struct removal *m) REQUIRES(m->dir->lock, m->inode->lock)
 	n = name_find(t, m->dir->slot, m->name);
 	rwlock_drop_read(&t->lock);
 	r = change_keep(m->u, m->inode, n, &kept);
-	if (r >= 0)
+	if (r >= 0) {
+		begin_intent(m, kept);
 		r = remove_object(m);
+	}
 	if (r < 0) {
+		intent_drop(m->intent);
 		change_unkeep(m->u, m->inode, kept);
 		return r;
 	}
@@ -216,6 +240,7 @@ static int unlink_once(struct removal *m, const struct call *call)
 		if (r >= 0)
 			change_drop_index(m->u, m->inode);
 		lock_drop(&m->inode->lock);
+		intent_end(m->intent, r, NULL);
 	}
 	lock_drop(&m->dir->lock);
 	if (rises) {
@@ -233,11 +258,11 @@ static int unlink_once(struct removal *m, const struct call *call)
 int change_unlink(struct unionfs *u, const struct call *call, struct inode *dir,
 		  const char *name)
 {
-	struct removal m = { .u = u, .dir = dir, .name = name,
+	struct removal m = { .u = u, .call = call, .dir = dir, .name = name,
 			     .ref.cache = &u->fds };
-	int r = up_dir(u, dir);
+	int r = call->was_done ? 0 : up_dir(u, dir);
 
-	if (r < 0)
+	if (r < 0 || call->was_done)
 		return r;
 	do {
 		r = unlink_once(&m, call);
@@ -260,13 +285,14 @@ static int remove_dir_locked(struct removal *m)
 	return r;
 }
 
-int change_rmdir(struct unionfs *u, struct inode *dir, const char *name)
+int change_rmdir(struct unionfs *u, const struct call *call, struct inode *dir,
+		 const char *name)
 {
-	struct removal m = { .u = u, .dir = dir, .name = name,
+	struct removal m = { .u = u, .call = call, .dir = dir, .name = name,
 			     .ref.cache = &u->fds };
-	int r = up_dir(u, dir);
+	int r = call->was_done ? 0 : up_dir(u, dir);
 
-	if (r < 0)
+	if (r < 0 || call->was_done)
 		return r;
 	lock_take(&m.dir->lock);
 	r = lookup_named(u, m.dir, name, &m.f, &m.inode);
@@ -276,6 +302,7 @@ int change_rmdir(struct unionfs *u, struct inode *dir, const char *name)
 		lock_take(&m.inode->lock);
 		r = remove_dir_locked(&m);
 		lock_drop(&m.inode->lock);
+		intent_end(m.intent, r, NULL);
 	}
 	lock_drop(&m.dir->lock);
 	cleanup_dirfd_(&m.ref);

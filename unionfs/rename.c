@@ -45,6 +45,7 @@ struct rename {
 	struct side from, to;
 	bool is_exchange, no_replace;
 	bool kept;		/* to.inode.fd was set for this */
+	struct intent *intent;
 };
 
 static void side_done(struct rename *r, struct side *s)
@@ -383,6 +384,45 @@ static int keep_target(struct rename *r) REQUIRES(r->to.inode->lock)
 	return change_keep(r->u, r->to.inode, n, &r->kept);
 }
 
+/* By which a successor sees where it is; 0, which it is nowhere, if unknown. */
+static uint64_t upper_ino(const struct side *s)
+{
+	struct statx stx;
+
+	if (s->f.has_stx)
+		return s->f.stx.stx_ino;
+	if (inode_has(s->inode, INODE_HASHED) && s->inode->layer == LAYER_TOP)
+		return s->inode->real_ino;
+	return stat_at(s->ref.d->fd, s->name, &stx) < 0 ? 0 : stx.stx_ino;
+}
+
+static void begin_intent(struct rename *r)
+{
+	struct intent *i = intent_prepare(r->u, INTENT_RENAME, r->call);
+
+	r->intent = i;
+	intent_set_name(i, 0, r->from.dir, r->from.name);
+	intent_set_name(i, 1, r->to.dir, r->to.name);
+	if (!i)
+		return;
+	i->inode[0] = r->from.inode->slot;
+	if (r->to.inode)
+		i->inode[1] = r->to.inode->slot;
+	i->ino = upper_ino(&r->from);
+	i->flags = INTENT_COUNTED;
+	if (r->is_exchange)
+		i->flags |= INTENT_EXCHANGE;
+	if (r->from.f.is_below)
+		i->flags |= INTENT_LEAVES_WHITEOUT;
+	if (r->to.f.is_whiteout)
+		i->flags |= INTENT_OVER_WHITEOUT;
+	if (r->kept)
+		i->flags |= INTENT_KEPT;
+	if (inode_is_dir(r->from.inode))
+		i->flags |= INTENT_IS_DIR;
+	intent_begin(i);
+}
+
 /* All locks are held. */
 static int rename_locked(struct rename *r) NO_THREAD_SAFETY_ANALYSIS;
 static int rename_locked(struct rename *r)
@@ -411,9 +451,12 @@ static int rename_locked(struct rename *r)
 				       r->to.inode);
 	if (e >= 0 && replaces)
 		e = keep_target(r);
-	if (e >= 0)
+	if (e >= 0) {
+		begin_intent(r);
 		e = commit(r);
+	}
 	if (e < 0) {
+		intent_drop(r->intent);
 		if (r->to.inode)
 			change_unkeep(r->u, r->to.inode, r->kept);
 		return e;
@@ -423,6 +466,7 @@ static int rename_locked(struct rename *r)
 		target_gone(r);
 	if (replaces && !inode_is_dir(r->to.inode))
 		change_drop_index(r->u, r->to.inode);
+	intent_done(r->intent, NULL);
 	return 0;
 }
 
@@ -488,6 +532,8 @@ int change_rename(struct unionfs *u, const struct call *call, struct inode *dir,
 	if (flags & ~(RENAME_EXCHANGE | RENAME_NOREPLACE) ||
 	    (r.is_exchange && r.no_replace))
 		return -EINVAL;
+	if (call->was_done)
+		return 0;
 	e = up_dir(u, dir);
 	if (e >= 0)
 		e = up_dir(u, to_dir);

@@ -17,10 +17,11 @@
 #include <stdint.h>
 
 #include "unionfs/hash.h"
+#include "unionfs/intent.h"
 
 /* Change the number with anything that a successor reads. */
 #ifndef STATE_VERSION			/* of builds that try what happens then */
-#define STATE_VERSION 1
+#define STATE_VERSION 2
 #endif
 
 #define CHUNK_BITS  8			/* inodes come in chunks of 256 */
@@ -49,6 +50,7 @@ struct state {
 	_Atomic uint32_t dev_count;
 	_Atomic uint32_t chunk_count;	/* chunks ever used */
 	_Atomic uint32_t page_count;	/* of the store */
+	struct intents intents;
 	/* Where a chunk that was given back goes on counting generations. */
 	uint32_t generations[CHUNK_MAX];
 };

@@ -15,6 +15,7 @@
 #include "unionfs/dir.h"
 #include "unionfs/dir_record.h"
 #include "unionfs/nameless.h"
+#include "unionfs/recover.h"
 #include "unionfs/where.h"
 
 #define MERGE_BYTES_MAX	 (64 * 1024 * 1024)
@@ -288,7 +289,7 @@ static int start_next(struct unionfs *u)
 	if (r >= 0)
 		nameless_adopt(u);
 	if (r >= 0 && u->work)
-		workdir_sweep(u->work);
+		recover(u);
 	return r;
 }
 

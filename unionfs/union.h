@@ -65,6 +65,10 @@ struct call {
 	pid_t pid;			/* 0 if it is in no namespace we see */
 	bool may_wait;			/* else long work answers -EINPROGRESS first */
 	bool is_privileged;		/* keeps suid and sgid when writing */
+	uint64_t unique;		/* the request; 0: none */
+	bool is_resent;			/* a worker died over it */
+	bool was_done;			/* by a worker that died: only to be answered */
+	uint64_t made_id;		/* then: the node id of what was made, or 0 */
 	bool (*is_cancelled)(void *arg);
 	void *arg;
 };

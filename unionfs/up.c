@@ -76,10 +76,35 @@ static void take_backing(struct unionfs *u, struct inode *inode,
 		(void)data_install(&u->data, inode, fd, true, NULL);
 }
 
+static void begin_intent(void *intent, const struct statx *dir)
+{
+	intent_set_times(intent, dir);
+	intent_begin(intent);
+}
+
+/* What a successor needs to know if we die while the copy is shown. */
+static struct intent *prepare_intent(struct unionfs *u, struct inode *parent,
+				     const struct name *name, struct inode *inode,
+				     bool is_indexed) REQUIRES(inode->lock)
+{
+	struct intent *i = intent_prepare(u, INTENT_UP, NULL);
+
+	intent_set_name(i, 0, parent, name->text);
+	if (!i)
+		return NULL;
+	i->inode[0] = inode->slot;
+	i->flags = is_indexed ? INTENT_INDEXED : 0;
+	i->flags |= inode_is_dir(inode) ? INTENT_IS_DIR : 0;
+	i->key_ino = inode->real_ino;
+	i->key_dev = inode->real_dev;
+	return i;
+}
+
 /* Under the parent's lock and the inode's: the copy takes the name. */
 static int publish_locked(struct unionfs *u, struct inode *parent,
 			  struct name *name, struct inode *inode,
-			  struct staged *staged, bool is_whole)
+			  struct staged *staged, bool is_whole,
+			  struct intent *intent)
 	REQUIRES(parent->lock, inode->lock)
 {
 	cleanup_dirfd struct dirfd_ref ref = { &u->fds, NULL };
@@ -87,7 +112,7 @@ static int publish_locked(struct unionfs *u, struct inode *parent,
 
 	if (r >= 0)
 		r = copy_up_publish(u->work, staged, ref.d->fd, name->text,
-				    parent->dir->is_impure);
+				    parent->dir->is_impure, begin_intent, intent);
 	if (r < 0)
 		return r;
 
@@ -260,22 +285,29 @@ static int publish_linked(struct ascent *a, struct inode *parent,
 	struct inode_table *t = &a->u->inodes;
 	bool is_whole = a->copy.data != COPY_UP_METACOPY;
 	bool is_indexed = a->origin.length > 0;
+	struct intent *intent = prepare_intent(a->u, parent, name, a->inode,
+					       is_indexed);
 	int r = 0;
 
 	if (is_indexed) {
+		intent_begin(intent);
 		r = index_add(a->u->work, &a->staged, &a->origin, a->lower_nlink);
-		if (r < 0)
+		if (r < 0) {
+			intent_drop(intent);
 			return r;
+		}
 	}
-	r = publish_locked(a->u, parent, name, a->inode, &a->staged, is_whole);
+	r = publish_locked(a->u, parent, name, a->inode, &a->staged, is_whole,
+			   intent);
 	if (r < 0 && is_indexed)
 		(void)index_remove(a->u->work, &a->origin);	/* report r */
-	if (r < 0 || !is_indexed)
-		return r;
-	rwlock_write_scope(&t->lock);
-	a->inode->flags |= INODE_INDEXED;
-	inode_alias(t, a->inode, lower);
-	return 0;
+	if (r >= 0 && is_indexed) {
+		rwlock_write_scope(&t->lock);
+		a->inode->flags |= INODE_INDEXED;
+		inode_alias(t, a->inode, lower);
+	}
+	intent_drop(intent);
+	return r;
 }
 
 /* 1 if the name has moved on meanwhile: try again. */
@@ -425,6 +457,7 @@ static int copy_dir_locked(struct unionfs *u, struct inode *parent,
 	cleanup_where struct where from = WHERE_INIT;
 	struct name *name = name_live(dir, dir->layer);
 	struct staged staged = { 0 };
+	struct intent *intent;
 	struct copy_up copy;
 	int r;
 
@@ -450,9 +483,11 @@ static int copy_dir_locked(struct unionfs *u, struct inode *parent,
 	r = dir_add_upper(&u->inodes, dir);
 	rwlock_drop_write(&u->inodes.lock);
 	if (r == 0) {
-		r = publish_locked(u, parent, name, dir, &staged, true);
+		intent = prepare_intent(u, parent, name, dir, false);
+		r = publish_locked(u, parent, name, dir, &staged, true, intent);
 		if (r < 0)
 			dir_drop_upper(u, dir);
+		intent_drop(intent);
 	}
 	copy_up_abandon(u->work, &staged);
 	return r;

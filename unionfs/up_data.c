@@ -158,16 +158,43 @@ static void put_times(int dir_fd, const struct statx *stx)
 	(void)utimensat(dir_fd, "", times, AT_EMPTY_PATH);
 }
 
+/* What a successor needs to know if we die meanwhile. */
+static int begin_intent(struct unionfs *u, struct inode *parent, int dir_fd,
+			const struct name *name, struct inode *inode,
+			struct intent **ret) REQUIRES(inode->lock)
+{
+	struct intent *i = intent_prepare(u, INTENT_UP_LINK, NULL);
+	struct statx dir, stx;
+	int r = stat_at(dir_fd, "", &dir);
+
+	if (r >= 0)
+		r = where_stat(u, inode, &stx);
+	if (r < 0)
+		return r;
+	*ret = i;
+	intent_set_name(i, 0, parent, name->text);
+	intent_set_times(i, &dir);
+	if (i) {
+		i->inode[0] = inode->slot;
+		i->nlink = stx.stx_nlink;
+	}
+	intent_begin(i);
+	return 0;
+}
+
 /* Under both locks: a lower name of what is up becomes an upper name of it. */
 static int link_locked(struct unionfs *u, struct inode *parent, struct name *name,
 		       struct inode *inode) REQUIRES(parent->lock, inode->lock)
 {
 	cleanup_dirfd struct dirfd_ref ref = { &u->fds, NULL };
 	cleanup_where struct where w = WHERE_INIT;
+	struct intent *intent = NULL;
 	struct origin origin;
 	struct statx stx;
 	int r = fdcache_get(u, parent, LAYER_TOP, &ref.d);
 
+	if (r >= 0)
+		r = begin_intent(u, parent, ref.d->fd, name, inode, &intent);
 	if (r >= 0 && inode_has(inode, INODE_INDEXED)) {
 		r = where_origin(u, inode, &origin);
 		if (r >= 0)
@@ -186,12 +213,14 @@ static int link_locked(struct unionfs *u, struct inode *parent, struct name *nam
 		parent->dir->is_impure = true;
 		dir_save(&u->inodes, parent);
 	}
-	if (r < 0)
-		return r;
-	up_entry(u, parent, name->text);
-	rwlock_write_scope(&u->inodes.lock);
-	name->layer = LAYER_TOP;
-	return 0;
+	if (r >= 0) {
+		up_entry(u, parent, name->text);
+		rwlock_take_write(&u->inodes.lock);
+		name->layer = LAYER_TOP;
+		rwlock_drop_write(&u->inodes.lock);
+	}
+	intent_drop(intent);
+	return r < 0 ? r : 0;
 }
 
 int up_name(struct unionfs *u, const struct call *call, struct inode *dir,

@@ -110,6 +110,23 @@ void workdir_remove(struct workdir *work, const char *name)
 	(void)remove_tree(work->work_fd, name);
 }
 
+void workdir_look_at_index(struct workdir *work)
+{
+	cleanup_fd int fd = work->index_fd < 0 ? -1 :
+		openat(work->index_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	cleanup_dir DIR *dir = NULL;
+	struct dirent *entry;
+
+	if (fd >= 0)
+		dir = fdopendir(fd);
+	if (!dir)
+		return;
+	(void)take_fd(&fd);
+	while ((entry = readdir(dir)))
+		if (entry->d_name[0] != '.')
+			workdir_set_index_used(work);
+}
+
 void workdir_sweep(struct workdir *work)
 {
 	cleanup_fd int fd = openat(work->work_fd, ".",

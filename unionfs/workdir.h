@@ -48,6 +48,9 @@ int workdir_index_fd(const struct workdir *work);	/* -1 without index; lent */
 bool workdir_index_is_used(const struct workdir *work);
 void workdir_set_index_used(struct workdir *work);
 
+/* In a process that takes over: whether it does. */
+void workdir_look_at_index(struct workdir *work);
+
 /* Go on without it, as if it had not been asked for. */
 void workdir_drop_index(struct workdir *work);
 

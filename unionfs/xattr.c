@@ -8,6 +8,7 @@
 #include <limits.h>
 #include <linux/capability.h>
 #include <stdlib.h>
+#include <sys/xattr.h>
 #include <string.h>
 
 #include "common/cleanup.h"
@@ -170,6 +171,36 @@ static int drop_setgid(struct unionfs *u, const struct call *call,
 	return layer_chmod(upper, w->dir_fd, w->name, stx.stx_mode & 07777 & ~S_ISGID);
 }
 
+/*
+ * What may be done only once: removing, and making what must not be there. Whether
+ * that holds is seen first, so that afterwards the disk says whether it was done.
+ */
+static int set_once(struct unionfs *u, const struct call *call, struct inode *inode,
+		    const struct where *w, const char *disk, const void *value,
+		    size_t size, int flags) REQUIRES(inode->lock)
+{
+	struct intent *intent = NULL;
+	bool is_there;
+	int r;
+
+	if (!value || flags & XATTR_CREATE) {
+		is_there = xattr_get_at(w->dir_fd, w->name, disk, NULL, 0) >= 0;
+		/* Otherwise nothing will be changed. */
+		if (is_there == !value)
+			intent = intent_prepare(u, INTENT_XATTR, call);
+		intent_set_name(intent, 0, inode, disk);
+	}
+	if (intent) {
+		intent->inode[0] = inode->slot;
+		intent->flags = value ? 0 : INTENT_REMOVES;
+	}
+	intent_begin(intent);
+	r = value ? xattr_set_at(w->dir_fd, w->name, disk, value, size, flags)
+		  : xattr_remove_at(w->dir_fd, w->name, disk);
+	intent_end(intent, r, NULL);
+	return r;
+}
+
 int xattr_set(struct unionfs *u, const struct call *call, struct inode *inode,
 	      const char *name, const void *value, size_t size, int flags)
 {
@@ -177,6 +208,8 @@ int xattr_set(struct unionfs *u, const struct call *call, struct inode *inode,
 	char disk[OVERLAY_ATTR_SIZE];
 	int r;
 
+	if (call->was_done)
+		return 0;
 	/* What is not there needs no copy to remove it from. */
 	if (!value && inode->layer != LAYER_TOP && !union_is_read_only(u)) {
 		ssize_t length = xattr_get(u, inode, name, NULL, 0);
@@ -199,6 +232,5 @@ int xattr_set(struct unionfs *u, const struct call *call, struct inode *inode,
 	if (value)
 		inode->flags &= ~(INODE_NO_XATTRS |
 				  (is_capability(name) ? INODE_NO_CAPS : 0));
-	return value ? xattr_set_at(w.dir_fd, w.name, disk, value, size, flags)
-		     : xattr_remove_at(w.dir_fd, w.name, disk);
+	return set_once(u, call, inode, &w, disk, value, size, flags);
 }

@@ -77,7 +77,7 @@ START_TEST(a_copy_is_like_its_original)
 	ck_assert_int_eq(fstat(up, &before), 0);
 	r = copy_up_stage(&c, &staged);
 	ck_assert_msg(r == 0, "%s: %s", make, strerror(-r));
-	ck_assert_int_eq(copy_up_publish(d.work, &staged, up, "it", false), 0);
+	ck_assert_int_eq(copy_up_publish(d.work, &staged, up, "it", false, NULL, NULL), 0);
 	check_same(&d);
 	ck_assert_int_eq(disk_leftovers(&d), 0);
 
@@ -131,7 +131,7 @@ START_TEST(a_metacopy_has_the_size_and_no_data)
 	ck_assert_int_eq(copy_up_stage(&c, &staged), 0);
 	ck_assert_uint_eq(staged.stx.stx_size, 3 << 20);
 	ck_assert_uint_le(staged.stx.stx_blocks, 16);
-	ck_assert_int_eq(copy_up_publish(d.work, &staged, up, "it", false), 0);
+	ck_assert_int_eq(copy_up_publish(d.work, &staged, up, "it", false, NULL, NULL), 0);
 	ck_assert_int_eq(metacopy_read(NS, up, "it", &m), 1);
 	ck_assert_int_gt(redirect_read(NS, up, "it", redirect), 0);
 	ck_assert_str_eq(redirect, "/else/where");
@@ -175,7 +175,7 @@ START_TEST(nothing_is_put_over_what_is_there)
 
 	disk_run("cd %s/lower && echo lower >it && echo upper >../upper/it", d.path);
 	ck_assert_int_eq(copy_up_stage(&c, &staged), 0);
-	ck_assert_int_eq(copy_up_publish(d.work, &staged, layer_root_fd(d.upper), "it", false), -EEXIST);
+	ck_assert_int_eq(copy_up_publish(d.work, &staged, layer_root_fd(d.upper), "it", false, NULL, NULL), -EEXIST);
 	ck_assert_str_ne(staged.name, "");
 	copy_up_abandon(d.work, &staged);
 	ck_assert_int_eq(disk_leftovers(&d), 0);
@@ -250,7 +250,7 @@ START_TEST(filling_that_fails_leaves_the_mark)
 	disk_run("cd %s/lower && head -c 4M /dev/urandom >it && touch -d 2001-02-03 it", d.path);
 	c.data = COPY_UP_METACOPY;
 	ck_assert_int_eq(copy_up_stage(&c, &staged), 0);
-	ck_assert_int_eq(copy_up_publish(d.work, &staged, up, "it", false), 0);
+	ck_assert_int_eq(copy_up_publish(d.work, &staged, up, "it", false, NULL, NULL), 0);
 
 	fd = openat(up, "it", O_RDWR);
 	data_fd = copy_up_open_source(c.from_dir_fd, "it");

@@ -50,7 +50,7 @@ static void copy_up_a(const struct disk *d)
 
 	ck_assert_int_eq(copy_up_stage(&c, &staged), 0);
 	ck_assert_int_eq(index_add(d->work, &staged, &origin, 3), 0);
-	ck_assert_int_eq(copy_up_publish(d->work, &staged, layer_root_fd(d->upper), "a", false), 0);
+	ck_assert_int_eq(copy_up_publish(d->work, &staged, layer_root_fd(d->upper), "a", false, NULL, NULL), 0);
 }
 
 START_TEST(every_name_leads_to_the_copy)

@@ -185,6 +185,25 @@ START_TEST(a_successor_drops_what_was_not_finished)
 }
 END_TEST
 
+START_TEST(a_successor_of_many_finds_each)
+{
+	char text[16];
+
+	for (unsigned i = 0; i < 5000; i++) {
+		snprintf(text, sizeof(text), "n%u", i);
+		born(inode_at(&table, 0), text, 1000 + i, DT_REG, 0);
+	}
+	succeed();
+	for (unsigned i = 0; i < 5000; i++) {
+		snprintf(text, sizeof(text), "n%u", i);
+		ck_assert_ptr_eq(named(inode_at(&table, 0), text),
+				 find(1000 + i)->names);
+	}
+	ck_assert_ptr_null(find(1));
+	ck_assert_ptr_null(find(6000));
+}
+END_TEST
+
 START_TEST(ids_stay_stale_when_the_memory_was_given_back)
 {
 	enum { COUNT = 64 * CHUNK_SLOTS };
@@ -335,6 +354,7 @@ UNIT_MAIN("inode",
 	tcase_add_test(tc, a_forgotten_id_is_stale_though_its_slot_is_used_again);
 	tcase_add_test(tc, a_successor_finds_what_was_there);
 	tcase_add_test(tc, a_successor_drops_what_was_not_finished);
+	tcase_add_test(tc, a_successor_of_many_finds_each);
 	tcase_add_test(tc, ids_stay_stale_when_the_memory_was_given_back);
 	tcase_add_test(tc, a_directory_stays_while_a_name_is_in_it);
 	tcase_add_test(tc, a_chain_of_ten_thousand_directories_needs_no_stack);

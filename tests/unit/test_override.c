@@ -202,7 +202,7 @@ START_TEST(copying_up_moves_owners_into_the_attribute)
 		ck_assert_uint_eq(staged.stx.stx_mode, stx.stx_mode);
 		ck_assert_uint_eq(staged.stx.stx_uid, stx.stx_uid);
 		ck_assert_uint_eq(staged.stx.stx_rdev_minor, stx.stx_rdev_minor);
-		ck_assert_int_eq(copy_up_publish(d.work, &staged, layer_root_fd(d.upper), names[i], false), 0);
+		ck_assert_int_eq(copy_up_publish(d.work, &staged, layer_root_fd(d.upper), names[i], false, NULL, NULL), 0);
 		ck_assert_int_eq(layer_statx(d.upper, layer_root_fd(d.upper), names[i],
 					     STATX_BASIC_STATS, &shown), 0);
 		ck_assert_uint_eq(shown.stx_mode, stx.stx_mode);

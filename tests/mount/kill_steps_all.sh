@@ -1,0 +1,5 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# kill_steps.sh, with data=all.
+# timeout: 240
+exec "$(dirname "$0")/kill_steps.sh" all
