@@ -18,6 +18,8 @@
 /* The path in one hierarchy. Co-mounted controllers share one. */
 struct place {
 	int root_fd;		/* lent by the layout */
+	dev_t root_dev;		/* what it is: co-mounted controllers share one */
+	ino_t root_ino;
 	int dir_fd;		/* owned */
 	int join_fd;		/* owned; -1 until prepared */
 	bool v2;
@@ -31,18 +33,13 @@ struct cgroup_group {
 	size_t place_count;
 };
 
-static bool same_directory(int a, int b)
-{
-	struct stat sa, sb;
-
-	return fstat(a, &sa) == 0 && fstat(b, &sb) == 0 &&
-	       sa.st_dev == sb.st_dev && sa.st_ino == sb.st_ino;
-}
-
 static void add_place(struct cgroup_group *g, int root_fd, bool v2, unsigned controllers)
 {
+	struct stat st = { 0 };
+
+	(void)fstat(root_fd, &st);	/* a descriptor of ours: it does not fail */
 	for (size_t i = 0; i < g->place_count; i++) {
-		if (same_directory(g->places[i].root_fd, root_fd)) {
+		if (g->places[i].root_dev == st.st_dev && g->places[i].root_ino == st.st_ino) {
 			g->places[i].controllers |= controllers;
 			return;
 		}
@@ -50,6 +47,8 @@ static void add_place(struct cgroup_group *g, int root_fd, bool v2, unsigned con
 
 	g->places[g->place_count++] = (struct place){
 		.root_fd = root_fd,
+		.root_dev = st.st_dev,
+		.root_ino = st.st_ino,
 		.dir_fd = -1,
 		.join_fd = -1,
 		.v2 = v2,

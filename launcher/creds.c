@@ -76,23 +76,21 @@ const char *creds_cap_name(int cap)
 
 int creds_last_cap(void)
 {
-	int cap = 0;
-
-	while (cap < 63 && prctl(PR_CAPBSET_READ, cap + 1) >= 0)
-		cap++;
-	return cap;
+	return (int)cap_max_bits() - 1;	/* the library has asked already */
 }
 
 int creds_limit_bounding(const struct plan_process *p, struct fault *f)
 {
-	int last = creds_last_cap();
+	int last = creds_last_cap(), error;
 
 	for (int cap = 0; cap <= last; cap++) {
-		if (p->caps[CAP_SET_BOUNDING] & (UINT64_C(1) << cap))
+		if ((p->caps[CAP_SET_BOUNDING] & (UINT64_C(1) << cap)) ||
+		    prctl(PR_CAPBSET_DROP, cap) == 0)
 			continue;
 		/* Without CAP_SETPCAP (exec by a plain user) only what is there goes. */
-		if (prctl(PR_CAPBSET_READ, cap) > 0 && prctl(PR_CAPBSET_DROP, cap) < 0)
-			return fault_set(f, -errno, "cannot drop %s", creds_cap_name(cap));
+		error = errno;
+		if (prctl(PR_CAPBSET_READ, cap) > 0)
+			return fault_set(f, -error, "cannot drop %s", creds_cap_name(cap));
 	}
 	return 0;
 }

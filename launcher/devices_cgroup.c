@@ -3,11 +3,15 @@
 #include "launcher/devices_cgroup.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "common/cleanup.h"
+#include "common/errors.h"
 #include "launcher/devices_bpf.h"
 
 int devices_cgroup_add(struct limits *l, bool allow, char type, int64_t major,
@@ -63,9 +67,11 @@ static void format_number(char *text, size_t size, int64_t n)
 		snprintf(text, size, "%" PRId64, n);
 }
 
-static int write_rule(const struct cgroup_group *group, const struct limit_device *d)
+/* The two files are opened once, not for each of a dozen rules. */
+static int write_rule(int dir_fd, int fds[2], const struct limit_device *d)
 {
 	char major[24], minor[24], text[64];
+	int *fd = &fds[d->allow];
 
 	format_number(major, sizeof(major), d->major);
 	format_number(minor, sizeof(minor), d->minor);
@@ -73,24 +79,37 @@ static int write_rule(const struct cgroup_group *group, const struct limit_devic
 		snprintf(text, sizeof(text), "a");
 	else
 		snprintf(text, sizeof(text), "%c %s:%s %s", d->type, major, minor, d->access);
-	return cgroup_group_write(group, CGROUP_DEVICES,
-				  d->allow ? "devices.allow" : "devices.deny", text);
+	if (*fd < 0)
+		*fd = neg_errno(openat(dir_fd, d->allow ? "devices.allow" : "devices.deny",
+				       O_WRONLY | O_CLOEXEC));
+	if (*fd < 0)
+		return *fd;
+	return write(*fd, text, strlen(text)) < 0 ? -errno : 0;
+}
+
+static int write_rules(const struct limits *l, int dir_fd)
+{
+	int fds[2] = { -1, -1 };
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < l->device_count; i++)
+		r = write_rule(dir_fd, fds, &l->devices[i]);
+	for (int i = 0; i < 2; i++)
+		cleanup_fd_(&fds[i]);
+	return r;
 }
 
 int devices_cgroup_apply(const struct limits *l, const struct cgroup_layout *layout,
 			 const struct cgroup_group *group, struct fault *f)
 {
+	int r;
+
 	if (!l->device_count)
 		return 0;
 	if (cgroup_layout_version(layout, CGROUP_DEVICES) != CGROUP_V1 ||
 	    cgroup_group_fd(group, CGROUP_DEVICES) < 0)
 		return devices_bpf_attach(l, cgroup_group_v2_fd(group), f);
 
-	for (size_t i = 0; i < l->device_count; i++) {
-		int r = write_rule(group, &l->devices[i]);
-
-		if (r < 0)
-			return fault_set(f, r, "cannot limit the devices of the container");
-	}
-	return 0;
+	r = write_rules(l, cgroup_group_fd(group, CGROUP_DEVICES));
+	return r < 0 ? fault_set(f, r, "cannot limit the devices of the container") : 0;
 }

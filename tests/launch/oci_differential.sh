@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # The same bundle through nacre and runc: what a process finds inside is equal, but
 # for what is named in free_to_differ.
-# timeout: 120
+# timeout: 200
 . "$(dirname "$0")/../lib/test.sh"
 . "$(dirname "$0")/../lib/launch.sh"
 . "$(dirname "$0")/../lib/oci.sh"
@@ -37,6 +37,7 @@ free_to_differ() {
 		-e '/^cgroup /d' -e '/^mount \/sys\/fs\/cgroup/d' `# runc names v1 mounts as it finds them on the host` \
 		-e '/^mount \/proc\/\(keys\|timer_list\|kcore\|acpi\|scsi\) /s/ [^ ]*$//' -e 's/^\(mount \/proc\/[a-z_]*\) .*/\1/' `# how a mask is mounted` \
 		-e '/^path /s/ 1777 0$/ 755 0/' `# an empty directory is empty either way` \
+		-e '/^dev \/dev\/mqueue /s/ 0:65534 / 0:0 /' `# with mapped ids runc leaves the group of the host's root` \
 		-e 's/^\(mount \/sys\/firmware\) .*/\1/' -e 's/,relatime//; s/ relatime//' \
 		-e '/^limit Max open files/d' -e '/^status Umask/d' -e '/^dev \/dev directory/d' -e '/^dev \/dev\/core /d'
 }
@@ -73,6 +74,34 @@ compare "a read-only bind"
 new_bundle
 config 's|"CAP_KILL"|"CAP_KILL", "CAP_SYS_ADMIN", "CAP_NET_RAW"|g; s|"noNewPrivileges": true|"noNewPrivileges": false|'
 compare "more capabilities"
+
+new_bundle
+config 's|"rlimits": \[.*|"rlimits": [ { "type": "RLIMIT_NOFILE", "hard": 1000, "soft": 900 }, { "type": "RLIMIT_CORE", "hard": 5, "soft": 4 } ],|; s|"noNewPrivileges": true|"oomScoreAdj": 200, "noNewPrivileges": true|; s|"linux": {|"linux": { "sysctl": { "net.ipv4.ip_forward": "1", "kernel.shm_rmid_forced": "1" },|'
+compare "limits and kernel values"
+
+new_bundle
+config 's|"readonly": true|"readonly": false|; s|"linux": {|"linux": { "rootfsPropagation": "slave",|'
+add_mount '{ "destination": "/new/place", "type": "tmpfs", "source": "tmpfs", "options": [ "nosuid", "noexec", "mode=700", "size=16k" ] }'
+compare "a writable root, and a mount point that is made"
+
+new_bundle
+config 's|{ "type": "network" }, ||; s|{ "type": "ipc" },||; s|{ "type": "uts" },||; /"hostname"/d'
+compare "the host's network, ipc and uts namespaces"
+
+new_bundle
+config 's|"uid": 0, "gid": 0|"uid": 1000, "gid": 100|; s|"effective":|"ambient": [ "CAP_KILL" ], "inheritable": [ "CAP_KILL" ], "effective":|'
+compare "ambient capabilities of an ordinary user"
+
+new_bundle
+config 's|"linux": {|"linux": { "devices": [ { "path": "/dev/mine", "type": "c", "major": 10, "minor": 229, "fileMode": 432, "uid": 5, "gid": 6 }, { "path": "/dev/deep/pipe", "type": "p", "fileMode": 384 } ],|'
+compare "devices"
+
+# Mapped ids: the root belongs to the container's root.
+new_bundle
+chown -R 100000:100000 "$B/rootfs"
+chmod 711 "$T" "$B"
+config 's|{ "type": "pid" },|{ "type": "pid" }, { "type": "user" },|; s|"linux": {|"linux": { "uidMappings": [ { "containerID": 0, "hostID": 100000, "size": 65536 } ], "gidMappings": [ { "containerID": 0, "hostID": 100000, "size": 65536 } ],|'
+compare "a user namespace"
 
 new_bundle
 config 's|"linux": {|"linux": { "seccomp": { "defaultAction": "SCMP_ACT_ALLOW", "syscalls": [ { "names": [ "mkdir", "mkdirat" ], "action": "SCMP_ACT_ERRNO", "errnoRet": 38 } ] },|'
