@@ -200,8 +200,12 @@ static int fill(struct state *s, struct json_object *o)
 	if (json_object_object_get_ex(o, "words", &value) &&
 	    words_from_json(value, &s->words) < 0)
 		return -EBADMSG;
-	if (json_object_object_get_ex(o, "annotations", &value))
-		return json_get_pairs(value, &s->annotations);
+	if (json_object_object_get_ex(o, "annotations", &value)) {
+		int r = json_get_pairs(value, &s->annotations);
+
+		if (r < 0)
+			return r;
+	}
 	return s->id ? 0 : -EBADMSG;
 }
 
