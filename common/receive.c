@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <linux/futex.h>
 #include <limits.h>
+#include <stdio.h>
 #include <sys/epoll.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -23,6 +24,8 @@
 /* How long one request may hold up the others, about. */
 #define HELD_UP_NS	INT64_C(200000)
 #define PARK_NS		INT64_C(500000)
+/* How often to look who else wants a CPU. */
+#define LOOK_NS		INT64_C(10000000)
 
 enum {
 	CREDIT_TO_SPIN = 4,	/* that many requests close together */
@@ -56,16 +59,19 @@ static void relax(void)
 }
 
 int receive_init(struct receive *r, int device_fd, int stop_fd,
-		 unsigned spin_us)
+		 unsigned spin_us, bool heeds_load)
 {
 	int flags = fcntl(device_fd, F_GETFL);
 
 	*r = (struct receive){
 		.device_fd = device_fd,
 		.stop_fd = stop_fd,
+		.cpus = (unsigned)sysconf(_SC_NPROCESSORS_ONLN),
 		.spin_ns = sysconf(_SC_NPROCESSORS_ONLN) > 1 ?
 				   (int64_t)spin_us * 1000 : 0,
 	};
+	r->loadavg_fd = r->spin_ns && heeds_load ?
+				open("/proc/loadavg", O_RDONLY | O_CLOEXEC) : -1;
 	if (flags < 0)
 		return -errno;
 	return neg_errno(fcntl(device_fd, F_SETFL, flags | O_NONBLOCK));
@@ -102,18 +108,50 @@ static void set_credit(struct receive *r, int32_t credit)
 	atomic_store_explicit(&r->credit, credit, memory_order_relaxed);
 }
 
+/*
+ * Whether more threads want to run than there are CPUs, the one that asks and the one
+ * that it serves aside: then spinning takes from others, who may be its own callers.
+ */
+static bool are_cpus_taken(struct receive *r)
+{
+	int64_t now = now_ns();
+	char text[64];
+	unsigned running;
+	ssize_t n;
+
+	if (r->loadavg_fd < 0)
+		return false;
+	if (now - atomic_load_explicit(&r->looked_ns, memory_order_relaxed) < LOOK_NS)
+		return atomic_load_explicit(&r->is_taken, memory_order_relaxed);
+
+	atomic_store_explicit(&r->looked_ns, now, memory_order_relaxed);
+	n = pread(r->loadavg_fd, text, sizeof(text) - 1, 0);
+	text[n > 0 ? n : 0] = '\0';
+	if (sscanf(text, "%*s %*s %*s %u/", &running) != 1)
+		running = 0;
+	atomic_store_explicit(&r->is_taken, running > r->cpus + 1,
+			      memory_order_relaxed);
+	return running > r->cpus + 1;
+}
+
+static void become_cold(struct receive *r);
+
 /* Only one is hot; others stay as they are. */
 static bool become_hot(struct receive *r)
 {
 	uint32_t nobody = 0;
 
-	if (thread_hot)
-		return true;
-	if (!r->spin_ns ||
-	    atomic_load_explicit(&r->credit, memory_order_relaxed) <
-		    CREDIT_TO_SPIN)
+	if (!thread_hot && (!r->spin_ns ||
+			    atomic_load_explicit(&r->credit, memory_order_relaxed) <
+				    CREDIT_TO_SPIN))
 		return false;
-	thread_hot = atomic_compare_exchange_strong(&r->hot, &nobody, 1);
+	if (are_cpus_taken(r)) {
+		set_credit(r, CREDIT_MISSED);
+		become_cold(r);
+		return false;
+	}
+	if (!thread_hot)
+		thread_hot = atomic_compare_exchange_strong(&r->hot, &nobody, 1);
 	return thread_hot;
 }
 

@@ -33,17 +33,23 @@ struct receive {
 	_Atomic int32_t credit;		/* how worthwhile spinning is */
 	_Atomic uint32_t hot;		/* a futex; 1: there is a hot thread */
 	_Atomic int64_t busy_since_ns;	/* the hot one's request; 0: it spins */
+	unsigned cpus;
+	int loadavg_fd;			/* stays open; -1: who else runs is not known */
+	_Atomic int64_t looked_ns;	/* when there */
+	_Atomic bool is_taken;		/* what it said */
 };
 
 /**
  * receive_init() - set the device up
  * @stop_fd:	an eventfd; once it is readable no thread sleeps any more
  * @spin_us:	how long to spin; 0: never
+ * @heeds_load:	never while more threads want to run than there are CPUs. Reads
+ *		/proc/loadavg, so not for who may serve that file.
  *
  * Return: 0; any fcntl(2) error.
  */
 int receive_init(struct receive *r, int device_fd, int stop_fd,
-		 unsigned spin_us);
+		 unsigned spin_us, bool heeds_load);
 
 /**
  * receive_read() - wait for a request and read it

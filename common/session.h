@@ -57,7 +57,8 @@ struct session_config {
 	bool no_resend;		   /* as on kernels before 6.9: what a dead worker
 				      had in hand fails with EIO */
 	int spin_us;		   /* wait this long for the next request without
-				      sleeping; 0: as measured best; < 0: never */
+				      sleeping; 0: as measured best; < 0: never.
+				      If > 0, not while the machine is busy */
 	int watchdog_s;		   /* replace a worker that for this long answers
 				      nothing and takes nothing; 0: 120; < 0: never */
 };

@@ -259,7 +259,8 @@ static int work(struct session *s, void *userdata)
 {
 	int r;
 
-	r = receive_init(&s->receive, s->device_fd, s->stop_fd, spin_us(s));
+	r = receive_init(&s->receive, s->device_fd, s->stop_fd, spin_us(s),
+			 s->config->spin_us > 0);
 	if (r == 0)
 		s->fuse = make_fuse(s, userdata);
 	if (!s->fuse) {
