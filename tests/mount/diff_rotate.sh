@@ -107,5 +107,5 @@ histories() {
 
 histories
 [ "$long" = 0 ] || exit 0
-seed=27 count=3 layers=8 ops=400
+seed=27 count=1 layers=8 ops=400
 histories
