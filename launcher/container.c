@@ -20,6 +20,7 @@
 #include "launcher/channel.h"
 #include "launcher/container_process.h"
 #include "launcher/daemon.h"
+#include "launcher/elf.h"
 #include "launcher/mount.h"
 #include "launcher/paths.h"
 #include "launcher/prepare.h"
@@ -300,11 +301,15 @@ static int make_filter(struct container *c, struct fault *f)
 	return r < 0 ? fault_set(f, r, "cannot keep the system call filter") : 0;
 }
 
-/* By a mount of its own, that cannot be written. Without one pid 1 stays what it is. */
+/*
+ * By a mount of its own, that cannot be written. One that is not static would load
+ * the container's libraries, which may be anything: then pid 1 stays what it is.
+ */
 static void open_init(struct container *c)
 {
 	cleanup_free char *path = c->plan->init ? daemon_find("nacre-init") : NULL;
-	cleanup_fd int file = path ? open(path, O_PATH | O_CLOEXEC) : -1;
+	bool usable = path && elf_is_static(path) == 1;
+	cleanup_fd int file = usable ? open(path, O_PATH | O_CLOEXEC) : -1;
 	cleanup_fd int tree = file < 0 ? -1 : mount_clone(file, false);
 
 	if (tree >= 0 && mount_set_attrs(tree, MOUNT_ATTR_RDONLY, 0, false) >= 0)
