@@ -224,6 +224,8 @@ static int make_scratch(struct container *c, struct fault *f)
 			    : scratch_add_mountpoints(c->plan, &c->scratch, f);
 	if (r < 0 && !c->keep)
 		(void)tree_remove_path(c->scratch.vanishes);
+	if (r < 0)
+		scratch_done(&c->scratch);
 	return r;
 }
 
