@@ -36,22 +36,22 @@ refused 2 "no lowerdir given" -o upperdir=u,workdir=w m
 refused 2 "no mountpoint given" -o "$layers"
 
 # Two writers of one upper, or of one workdir; whoever came first goes on.
-mount_nacre m l u w
+mount_nacre "$T/m" l u w
 for other in u:w u:w2 u2:w; do
 	eq "$(status_of timeout 60 "$NACRE_UNIONFS" -o "lowerdir=l,upperdir=${other%:*},workdir=${other#*:}" m2)" 1 \
 		"a second union on $other"
 	has "$(cat err)" "in use by another union" "what is said of a second union on $other"
 done
 echo text >m/file
-unmount m
+unmount "$T/m"
 eq "$(cat u/file)" text "what the first union wrote meanwhile"
 
 # A volatile union that could not be mounted has lost nothing, and leaves no mark.
 eq "$(status_of timeout 60 "$NACRE_UNIONFS" -o "$layers,volatile" nope)" 1 "a mount on nothing"
-mount_nacre m l u w
-unmount m
-mount_nacre m l u w volatile
-unmount m
+mount_nacre "$T/m" l u w
+unmount "$T/m"
+mount_nacre "$T/m" l u w volatile
+unmount "$T/m"
 eq "$(status_of timeout 60 "$NACRE_UNIONFS" -o "$layers" m)" 1 "a mount after a volatile one"
 has "$(cat err)" "is marked unfit for use" "what is said after a volatile mount"
 rm -r w/*/incompat
@@ -65,12 +65,12 @@ eq "$(status_of timeout 60 "$NACRE_UNIONFS" -o "lowerdir=l,,upperdir=u" -o workd
 	"an engine's options: $(cat err)"
 has "$(cat err)" "unknown option 'foo=bar', ignoring" "what is said of an unknown option"
 mountpoint -q m || fail "not mounted"
-unmount m
+unmount "$T/m"
 ln -s "$NACRE_UNIONFS" fuse-overlayfs
 eq "$(status_of ./fuse-overlayfs -V)" 0 "-V under the name that engines look for"
 eq "$(status_of ./fuse-overlayfs --version)" 0 "--version under that name"
 timeout 60 ./fuse-overlayfs -o "$layers" m
-unmount m
+unmount "$T/m"
 
 # On top of one of its own layers, and inside one.
 echo lower >l/shipped
@@ -87,16 +87,16 @@ done
 
 # An upper that cannot be written makes a union to be read.
 mount -o remount,ro other
-timeout 60 "$NACRE_UNIONFS" -o lowerdir=l,upperdir=other/u,workdir=other/w m
+timeout 60 "$NACRE_UNIONFS" -o lowerdir=l,upperdir=other/u,workdir=other/w "$T/m"
 eq "$(cat m/shipped)" lower "a lower file over a read-only upper"
 eq "$(status_of touch m/new)" 1 "writing to it"
 has "$(cat err)" "Read-only file system" "what is said of writing to it"
-unmount m
+unmount "$T/m"
 
 # What fuse-overlayfs noted in a layer is no attribute of the file.
 setfattr -n user.fuseoverlayfs.origin -v x l/shipped 2>/dev/null || exit 0
 setfattr -n user.mine -v x l/shipped
-mount_nacre m l u w
+mount_nacre "$T/m" l u w
 eq "$(getfattr -d -m - m/shipped 2>/dev/null | grep -c fuseoverlayfs)" 0 "a note of fuse-overlayfs"
 eq "$(getfattr --only-values -n user.mine m/shipped)" x "an attribute beside it"
-unmount m
+unmount "$T/m"
