@@ -426,8 +426,10 @@ int container_create(struct container *c, struct fault *f)
 
 int container_start(struct container *c, struct fault *f)
 {
-	int r = channel_say(c->spawn.channel, CHANNEL_GO, 0);
+	int r = signals_check(c->signals);
 
+	if (r >= 0)
+		r = channel_say(c->spawn.channel, CHANNEL_GO, 0);
 	c->state->started = true;
 	if (r >= 0)
 		r = state_save(&c->dir, c->state, f);

@@ -23,9 +23,10 @@ run() { "${RUN[@]}" --name "$TEST_ID" "$@"; }
 n() { timeout 60 nacre --root "$STATE" "$@"; }
 
 # start OPTION... -- COMMAND - one in the background; sets $nacre to its pid. Its
-# output goes to $T/log; it ends with the test.
+# output goes to $T/log; it ends with the test. A shell has its background jobs ignore
+# SIGINT, and so would nacre until it listens.
 start() {
-	nacre --root "$STATE" run --rootfs-driver "$DRIVER" --no-views --name "$TEST_ID" "$@" \
+	env --default-signal=INT,QUIT nacre --root "$STATE" run --rootfs-driver "$DRIVER" --no-views --name "$TEST_ID" "$@" \
 		>"$T/log" 2>&1 </dev/null &
 	nacre=$!
 	defer end_container "$nacre"
