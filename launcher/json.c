@@ -49,15 +49,9 @@ struct json_object *json_parse(const char *text, const char **ret_why)
 
 void json_add_pairs(struct json_object *object, const struct opt_list *pairs)
 {
-	for (size_t i = 0; i < pairs->count; i++) {
-		const char *equals = strchr(pairs->items[i], '=');
-		cleanup_free char *key = equals ? strndup(pairs->items[i],
-							  (size_t)(equals - pairs->items[i]))
-						: NULL;
-
-		if (key)
-			json_object_object_add(object, key, json_object_new_string(equals + 1));
-	}
+	for (size_t i = 0; i + 1 < pairs->count; i += 2)
+		json_object_object_add(object, pairs->items[i],
+				       json_object_new_string(pairs->items[i + 1]));
 }
 
 int json_get_pairs(struct json_object *object, struct opt_list *pairs)
@@ -66,16 +60,11 @@ int json_get_pairs(struct json_object *object, struct opt_list *pairs)
 		return -EBADMSG;
 
 	json_object_object_foreach(object, key, value) {
-		cleanup_free char *pair = NULL;
-		int r;
-
 		if (!json_object_is_type(value, json_type_string))
 			return -EBADMSG;
-		if (asprintf(&pair, "%s=%s", key, json_object_get_string(value)) < 0)
+		if (opt_list_add(pairs, key) < 0 ||
+		    opt_list_add(pairs, json_object_get_string(value)) < 0)
 			return -ENOMEM;
-		r = opt_list_add(pairs, pair);
-		if (r < 0)
-			return r;
 	}
 	return 0;
 }

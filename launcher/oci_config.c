@@ -85,8 +85,10 @@ static void read_root(const struct oci_reader *r, const char *bundle, struct pla
 
 static void read_views(struct plan *p)
 {
-	for (size_t i = 0; i < p->annotations.count; i++)
-		if (strcmp(p->annotations.items[i], "org.nacre.views=true") == 0)
+	char **items = p->annotations.items;
+
+	for (size_t i = 0; i + 1 < p->annotations.count; i += 2)
+		if (strcmp(items[i], "org.nacre.views") == 0 && strcmp(items[i + 1], "true") == 0)
 			p->views = true;
 }
 
@@ -99,7 +101,7 @@ static void read_all(const struct oci_reader *r, const struct oci_context *conte
 	read_root(r, context->bundle, p);
 	oci_string(r, "hostname", &p->hostname);
 	oci_string(r, "domainname", &p->domainname);
-	oci_pairs(r, "annotations", &p->annotations);
+	oci_map(r, "annotations", &p->annotations);
 	oci_read_process(&process, &p->process);
 	if (!process.object)
 		oci_fail(r, "process", "is missing");

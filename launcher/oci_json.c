@@ -166,23 +166,38 @@ void oci_strings(const struct oci_reader *r, const char *key, struct opt_list *r
 	}
 }
 
-void oci_pairs(const struct oci_reader *r, const char *key, struct opt_list *ret)
+void oci_map(const struct oci_reader *r, const char *key, struct opt_list *ret)
 {
 	struct json_object *object = get_typed(r, key, json_type_object, "an object");
 
 	if (!object)
 		return;
 	json_object_object_foreach(object, name, value) {
-		cleanup_free char *pair = NULL;
-
 		if (!json_object_is_type(value, json_type_string)) {
 			oci_fail(r, key, "'%s' is not a string", name);
 			return;
 		}
-		if (asprintf(&pair, "%s=%s", name, json_object_get_string(value)) < 0 ||
-		    opt_list_add(ret, pair) < 0) {
+		if (opt_list_add(ret, name) < 0 ||
+		    opt_list_add(ret, json_object_get_string(value)) < 0) {
 			oci_no_memory(r);
 			return;
 		}
 	}
+}
+
+void oci_pairs(const struct oci_reader *r, const char *key, struct opt_list *ret)
+{
+	struct opt_list map = { 0 };
+
+	oci_map(r, key, &map);
+	for (size_t i = 0; i + 1 < map.count && !*r->error; i += 2) {
+		cleanup_free char *pair = NULL;
+
+		if (strchr(map.items[i], '='))
+			oci_fail(r, key, "'%s' is no name", map.items[i]);
+		else if (asprintf(&pair, "%s=%s", map.items[i], map.items[i + 1]) < 0 ||
+			 opt_list_add(ret, pair) < 0)
+			oci_no_memory(r);
+	}
+	opt_list_done(&map);
 }

@@ -54,7 +54,10 @@ void oci_bool(const struct oci_reader *r, const char *key, bool *ret);
 /** oci_strings() - append an array of strings */
 void oci_strings(const struct oci_reader *r, const char *key, struct opt_list *ret);
 
-/** oci_pairs() - append an object of strings as "key=value" */
+/** oci_map() - append an object of strings as key, value, key... */
+void oci_map(const struct oci_reader *r, const char *key, struct opt_list *ret);
+
+/** oci_pairs() - append an object of strings as "key=value"; no key may have a '=' */
 void oci_pairs(const struct oci_reader *r, const char *key, struct opt_list *ret);
 
 /** oci_fail() - a value that cannot be: sets the fault to "PATH.key: text" */

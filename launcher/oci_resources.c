@@ -190,22 +190,20 @@ static int controller_of(const char *file)
 
 static void read_unified(const struct oci_reader *resources, struct limits *l)
 {
-	struct opt_list pairs = { 0 };
+	struct opt_list map = { 0 };
 
-	oci_pairs(resources, "unified", &pairs);
-	for (size_t i = 0; i < pairs.count && !*resources->error; i++) {
-		char *value = strchr(pairs.items[i], '=');
-		int controller;
+	oci_map(resources, "unified", &map);
+	for (size_t i = 0; i + 1 < map.count && !*resources->error; i += 2) {
+		const char *file = map.items[i], *value = map.items[i + 1];
+		int controller = strchr(file, '/') ? -1 : controller_of(file);
 
-		*value++ = '\0';
-		controller = strchr(pairs.items[i], '/') ? -1 : controller_of(pairs.items[i]);
 		if (controller < 0)
 			oci_fail(resources, "unified", "'%s' is no file of a known controller",
-				 pairs.items[i]);
-		else if (limits_add_raw(l, controller, pairs.items[i], value) < 0)
+				 file);
+		else if (limits_add_raw(l, controller, file, value) < 0)
 			oci_no_memory(resources);
 	}
-	opt_list_done(&pairs);
+	opt_list_done(&map);
 }
 
 void oci_read_resources(const struct oci_reader *r, struct limits *l)

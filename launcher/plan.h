@@ -204,7 +204,7 @@ struct plan {
 	struct plan_process process;
 	struct plan_hook *hooks;
 	size_t hook_count;
-	struct opt_list annotations;	/* "key=value" */
+	struct opt_list annotations;	/* key, value, key... */
 	struct seccomp_filter *seccomp;	/* compiled; or NULL */
 	char *seccomp_listener;	/* socket of the agent that answers for it; or NULL */
 	char *seccomp_metadata;	/* what it is told besides; or NULL */

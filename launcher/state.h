@@ -35,7 +35,7 @@ struct state {
 	char *scratch;		/* directory that vanishes with the container */
 	char *work;		/* overlay work directory beside a given upper */
 	char *command;		/* its words, for people */
-	struct opt_list annotations;
+	struct opt_list annotations;	/* key, value, key... */
 	pid_t pid;		/* 0 until there is one */
 	uint64_t pid_start;	/* start time in ticks: a reused pid is told apart */
 	bool view;		/* registered with nacre-procfs under `id` */

@@ -43,6 +43,8 @@ static void read_again(struct state_dir *dir, const struct state *s)
 	fuzz_assert(strcmp(again->id, s->id) == 0);
 	fuzz_assert(again->pid == s->pid && again->pid_start == s->pid_start);
 	fuzz_assert(again->annotations.count == s->annotations.count);
+	for (size_t i = 0; i < s->annotations.count; i++)
+		fuzz_assert(strcmp(again->annotations.items[i], s->annotations.items[i]) == 0);
 	state_free(again);
 }
 

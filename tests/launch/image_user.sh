@@ -32,7 +32,7 @@ layout "$T/layout" v1 gzip "$T/1.tar"
 mkdir "$T/home"
 chown 65533:65533 "$T/home"
 as_user() {
-	env -u XDG_DATA_HOME -u XDG_RUNTIME_DIR HOME="$T/home" NACRE_DATA_DIR="$T/home/store" \
+	env -u XDG_DATA_HOME XDG_RUNTIME_DIR="$T/home/run" HOME="$T/home" NACRE_DATA_DIR="$T/home/store" \
 		setpriv --reuid 65533 --regid 65533 --clear-groups "$@"
 }
 eq "$(status_of as_user nacre import -q "$T/layout" mine)" 0 "import: $(cat "$T/err")"

@@ -45,6 +45,7 @@ wrong 's|"linux": {|"linux": { "seccomp": { "defaultAction": "SCMP_ACT_HOPE" },|
 wrong 's|"linux": {|"linux": { "intelRdt": {},|' intelRdt
 wrong 's|"linux": {|"linux": { "uidMappings": [ { "containerID": 0, "hostID": 1, "size": 1 } ],|' uidMappings
 wrong 's|"linux": {|"linux": { "sysctl": { "net.nothing": "1" },|' net.nothing
+wrong 's|"linux": {|"linux": { "sysctl": { "kernel.domainname=x": "1" },|' "'kernel.domainname=x' is no name"
 wrong 's|"hostname"|"hooks": { "prestart": [ { "path": "x" } ] }, "hostname"|' 'hooks.prestart[0].path'
 wrong '$d' JSON
 wrong '1s|.*|[|;2,$d' JSON

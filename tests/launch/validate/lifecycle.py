@@ -66,9 +66,10 @@ def state_bundle(lab):
 @must(STATE, "annotations are the configuration's")
 def state_annotations(lab):
     config = lab.config(SLEEP)
-    config["annotations"] = {"org.example.key": "value"}
+    wanted = {"org.example.key": "value", "org.example.a=b": "c=d", "org.example.none": ""}
+    config["annotations"] = wanted
     found = lab.created(config).state().get("annotations", {})
-    equal(found.get("org.example.key"), "value", "annotation")
+    equal({key: found.get(key) for key in wanted}, wanted, "annotations")
 
 
 @must(STATE, "the fields have the types of the schema")
