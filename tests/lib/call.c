@@ -6,6 +6,9 @@
  *
  * call --key WORD COMMAND... - run a command with a session keyring that has a key of
  * this name; call --find-key WORD looks for it in the session keyring
+ *
+ * It is run inside containers that have no more than a C library: the build leaves
+ * sanitizers out of it.
  */
 #include "config.h"
 
