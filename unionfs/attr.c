@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <stdio.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
@@ -17,6 +18,7 @@
 #include "unionfs/data.h"
 #include "unionfs/dir.h"
 #include "unionfs/override.h"
+#include "unionfs/protattr.h"
 #include "unionfs/union.h"
 #include "unionfs/up.h"
 #include "unionfs/where.h"
@@ -264,6 +266,35 @@ static bool is_farewell(struct inode *inode, const struct attr_change *c)
 	       !name_live(inode, inode->layer);
 }
 
+/*
+ * The flags that forbid a change. The times that the kernel writes back after the pages,
+ * which were let in, are none of the caller's changes.
+ */
+static int forbidding_flags(const struct attr_change *c)
+{
+	const int set = c->set;
+
+	if (set & (SET_OWNER | FUSE_SET_ATTR_MODE | FUSE_SET_ATTR_SIZE))
+		return PROTATTR_FLAGS;
+	if ((set & FUSE_SET_ATTR_CTIME) && !(set & FUSE_SET_ATTR_ATIME))
+		return 0;
+	if ((set & FUSE_SET_ATTR_ATIME) && !(set & FUSE_SET_ATTR_ATIME_NOW))
+		return PROTATTR_FLAGS;
+	if ((set & FUSE_SET_ATTR_MTIME) &&
+	    !(set & (FUSE_SET_ATTR_MTIME_NOW | FUSE_SET_ATTR_CTIME)))
+		return PROTATTR_FLAGS;
+	return set & SET_TIMES ? FS_IMMUTABLE_FL : 0;
+}
+
+static int check_allowed(struct unionfs *u, struct inode *inode,
+			 const struct attr_change *c)
+{
+	int flags = forbidding_flags(c);
+
+	lock_scope(&inode->lock);
+	return flags ? protattr_check(u, inode, flags) : 0;
+}
+
 int attr_set(struct unionfs *u, const struct call *call, struct inode *inode,
 	     const struct attr_change *c, struct stat *ret)
 {
@@ -273,6 +304,9 @@ int attr_set(struct unionfs *u, const struct call *call, struct inode *inode,
 		return -EROFS;
 	if (is_farewell(inode, c))
 		return attr_get(u, inode, ret);
+	r = check_allowed(u, inode, c);
+	if (r < 0)
+		return r;
 	/* The only part that may take long, or find the disk full: first. */
 	if (c->set & FUSE_SET_ATTR_SIZE)
 		r = set_size(u, call, inode, c);

@@ -8,6 +8,7 @@
 #include "unionfs/inode.h"
 
 struct call;
+struct fsxattr;
 struct unionfs;
 
 /** attr_shown() - what a client sees of an object's attributes */
@@ -42,6 +43,11 @@ int attr_drop_privileges(struct unionfs *u, const struct call *call, int fd);
 int attr_get_flags(struct unionfs *u, struct inode *inode, int *ret)
 	EXCLUDES(inode->lock);
 
-/** attr_set_flags() - set them; copies the object up first */
+/** attr_get_xflags() - the same, in the form of FS_IOC_FSGETXATTR */
+int attr_get_xflags(struct unionfs *u, struct inode *inode, struct fsxattr *ret)
+	EXCLUDES(inode->lock);
+
+/** attr_set_flags() - set them; copies the object up first. Who may set them is seen to
+ *	by the kernel */
 int attr_set_flags(struct unionfs *u, const struct call *call,
 		   struct inode *inode, int flags) EXCLUDES(inode->lock);

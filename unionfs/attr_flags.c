@@ -12,6 +12,7 @@
 #include "common/cleanup.h"
 #include "common/errors.h"
 #include "unionfs/attr.h"
+#include "unionfs/protattr.h"
 #include "unionfs/union.h"
 #include "unionfs/up.h"
 #include "unionfs/where.h"
@@ -36,24 +37,56 @@ static int open_for_flags(struct unionfs *u, struct inode *inode)
 	return neg_errno(open(path, flags));
 }
 
+/*
+ * What the object's own filesystem says of it, and what its mark does. The kernel asks
+ * for the second form also before it has flags set, to see who may.
+ */
 int attr_get_flags(struct unionfs *u, struct inode *inode, int *ret)
 {
 	cleanup_fd int fd = -1;
+	int r;
 
 	lock_scope(&inode->lock);
 	fd = open_for_flags(u, inode);
-	return fd < 0 ? fd : neg_errno(ioctl(fd, FS_IOC_GETFLAGS, ret));
+	r = fd < 0 ? fd : neg_errno(ioctl(fd, FS_IOC_GETFLAGS, ret));
+	if (r >= 0)
+		r = protattr_get(u, inode);
+	if (r < 0)
+		return r;
+	*ret |= r;
+	return 0;
+}
+
+int attr_get_xflags(struct unionfs *u, struct inode *inode, struct fsxattr *ret)
+{
+	cleanup_fd int fd = -1;
+	int r;
+
+	lock_scope(&inode->lock);
+	fd = open_for_flags(u, inode);
+	r = fd < 0 ? fd : neg_errno(ioctl(fd, FS_IOC_FSGETXATTR, ret));
+	if (r >= 0)
+		r = protattr_get(u, inode);
+	if (r < 0)
+		return r;
+	if (r & FS_APPEND_FL)
+		ret->fsx_xflags |= FS_XFLAG_APPEND;
+	if (r & FS_IMMUTABLE_FL)
+		ret->fsx_xflags |= FS_XFLAG_IMMUTABLE;
+	return 0;
 }
 
 int attr_set_flags(struct unionfs *u, const struct call *call,
 		   struct inode *inode, int flags)
 {
+	int own = flags & ~PROTATTR_FLAGS, r;
 	cleanup_fd int fd = -1;
-	int r = up_object(u, call, inode, UP_ATTRS);
 
+	r = up_object(u, call, inode, UP_ATTRS);
 	if (r < 0)
 		return r;
 	lock_scope(&inode->lock);
 	fd = open_for_flags(u, inode);
-	return fd < 0 ? fd : neg_errno(ioctl(fd, FS_IOC_SETFLAGS, &flags));
+	r = fd < 0 ? fd : neg_errno(ioctl(fd, FS_IOC_SETFLAGS, &own));
+	return r < 0 ? r : protattr_set(u, inode, flags);
 }

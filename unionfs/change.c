@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -18,6 +19,7 @@
 #include "unionfs/entry.h"
 #include "unionfs/lookup.h"
 #include "unionfs/marks.h"
+#include "unionfs/protattr.h"
 #include "unionfs/redirect.h"
 #include "unionfs/union.h"
 #include "unionfs/up.h"
@@ -135,6 +137,8 @@ static int create_locked(struct unionfs *u, const struct call *call,
 	if (r >= 0 && f.is_visible)
 		r = -EEXIST;
 	if (r >= 0)
+		r = protattr_check(u, dir, FS_IMMUTABLE_FL);
+	if (r >= 0)
 		r = fdcache_get(u, dir, LAYER_TOP, &ref.d);
 	if (r < 0)
 		return r;
@@ -204,6 +208,10 @@ int change_tmpfile(struct unionfs *u, const struct call *call, struct inode *dir
 	if (call->was_done && call->made_id)
 		return find_made(u, call, dir, "", ret, ret_st);
 	r = up_dir(u, dir);
+	if (r >= 0) {
+		lock_scope(&dir->lock);
+		r = protattr_check(u, dir, FS_IMMUTABLE_FL);
+	}
 	if (r >= 0)
 		r = fdcache_get(u, dir, LAYER_TOP, &ref.d);
 	if (r < 0)
@@ -294,6 +302,10 @@ static int link_locked(struct unionfs *u, const struct call *call,
 	r = dir_find(u, dir, name, &f);
 	if (r >= 0 && f.is_visible)
 		r = -EEXIST;
+	if (r >= 0)
+		r = protattr_check(u, dir, FS_IMMUTABLE_FL);
+	if (r >= 0)
+		r = protattr_check(u, inode, PROTATTR_FLAGS);
 	if (r >= 0)
 		r = fdcache_get(u, dir, LAYER_TOP, &ref.d);
 	if (r >= 0)

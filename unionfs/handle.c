@@ -13,6 +13,7 @@
 #include "unionfs/attr.h"
 #include "unionfs/call.h"
 #include "unionfs/data.h"
+#include "unionfs/protattr.h"
 #include "unionfs/union.h"
 #include "unionfs/up.h"
 
@@ -192,6 +193,11 @@ int handle_open(struct unionfs *u, const struct call *call, struct inode *inode,
 	bool was_ready = holds_its_data(inode), as_root;
 	int r;
 
+	if (is_for_writing(flags) && !(flags & O_CREAT)) {
+		r = protattr_check_write(u, inode, flags);
+		if (r < 0)
+			return r;
+	}
 	/* To be seen again below, but before anything is changed. */
 	if (id != inode_node_id(inode) && passthrough_has_left(u, id))
 		return -ESTALE;

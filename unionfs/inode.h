@@ -42,6 +42,7 @@ enum inode_flag {
 	INODE_NO_XATTRS = 1 << 9,  /* certainly none that clients could see */
 	INODE_NO_CAPS = 1 << 10,   /* certainly no security.capability */
 	INODE_TMPFILE = 1 << 11,   /* made without a name, may get one yet */
+	INODE_UNPROTECTED = 1 << 12, /* certainly neither chattr +i nor +a in the upper */
 };
 
 struct inode_key {

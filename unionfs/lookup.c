@@ -447,7 +447,7 @@ int lookup_new(struct unionfs *u, struct inode *dir, const char *name,
 	if (r < 0)
 		return r;
 	/* Whatever else a new object may inherit. */
-	(*ret)->flags |= INODE_DATA_HERE | INODE_NO_CAPS;
+	(*ret)->flags |= INODE_DATA_HERE | INODE_NO_CAPS | INODE_UNPROTECTED;
 	if (b.type == DT_DIR) {
 		/* Nothing is in it: its table is complete from the start. */
 		struct merge *m = merge_new();
@@ -475,7 +475,8 @@ int lookup_nameless(struct unionfs *u, const struct statx *stx, int take_fd,
 		close(take_fd);
 		return r;
 	}
-	(*ret)->flags |= INODE_DATA_HERE | INODE_NO_CAPS | INODE_TMPFILE;
+	(*ret)->flags |= INODE_DATA_HERE | INODE_NO_CAPS | INODE_TMPFILE |
+			 INODE_UNPROTECTED;
 	lock_scope(&(*ret)->lock);
 	nameless_hold(u, *ret, take_fd);
 	return 0;

@@ -136,6 +136,7 @@ static void op_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name)
  */
 static int run_ioctl(struct op *op)
 {
+	struct fsxattr xflags = { 0 };
 	int flags = 0, r;
 
 	if (op->flags == (int)FS_IOC_GETFLAGS) {
@@ -143,6 +144,13 @@ static int run_ioctl(struct op *op)
 		if (r < 0)
 			return reply_result(op->req, r);
 		fuse_reply_ioctl(op->req, 0, &flags, sizeof(flags));
+		return 0;
+	}
+	if (op->flags == (int)FS_IOC_FSGETXATTR) {
+		r = attr_get_xflags(op->u, op->inode, &xflags);
+		if (r < 0)
+			return reply_result(op->req, r);
+		fuse_reply_ioctl(op->req, 0, &xflags, sizeof(xflags));
 		return 0;
 	}
 	memcpy(&flags, op->data, sizeof(flags));
@@ -160,7 +168,8 @@ static void op_ioctl(fuse_req_t req, fuse_ino_t ino, unsigned cmd, void *arg,
 {
 	struct op op = { .id = ino, .flags = cmd, .data = in_buf, .size = in_size,
 			 .run = run_ioctl };
-	bool reads = cmd == FS_IOC_GETFLAGS && out_size >= sizeof(int);
+	bool reads = (cmd == FS_IOC_GETFLAGS && out_size >= sizeof(int)) ||
+		     (cmd == FS_IOC_FSGETXATTR && out_size >= sizeof(struct fsxattr));
 	bool writes = cmd == FS_IOC_SETFLAGS && in_size >= sizeof(int);
 
 	if (flags & FUSE_IOCTL_COMPAT || (!reads && !writes)) {

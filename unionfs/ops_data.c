@@ -12,6 +12,7 @@
 #include "unionfs/call.h"
 #include "unionfs/data.h"
 #include "unionfs/ops.h"
+#include "unionfs/protattr.h"
 
 static int run_open(struct op *op)
 {
@@ -112,9 +113,14 @@ static int drop_privileges(struct op *op, fuse_ino_t id, int fd)
 static int run_write(struct op *op)
 {
 	struct backing *b;
-	ssize_t n = data_write(op->u, &op->call, op->inode, &b);
+	ssize_t n = 0;
 	int r;
 
+	/* What opens are seen for was let in by these, pages that are written back, too. */
+	if (!op->flags && !op->u->passes_data)
+		n = protattr_check_write(op->u, op->inode, op->fi.flags);
+	if (n >= 0)
+		n = data_write(op->u, &op->call, op->inode, &b);
 	if (n == -EINPROGRESS)
 		return n;
 	if (n >= 0) {
@@ -137,7 +143,7 @@ static void op_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t siz
 		     off_t off, struct fuse_file_info *fi)
 {
 	struct op op = { .id = ino, .data = buf, .size = size, .offset = off,
-			 .flags = fi->writepage, .run = run_write };
+			 .flags = fi->writepage, .fi = *fi, .run = run_write };
 
 	if (!op_begin(&op, req))
 		return;
@@ -161,11 +167,19 @@ static void op_fsync(fuse_req_t req, fuse_ino_t ino, int datasync,
 		reply_result(req, data_sync(u, inode, datasync));
 }
 
+/* Room may be made in what only grows. */
+static int fallocate_as(int mode)
+{
+	return mode & ~FALLOC_FL_KEEP_SIZE ? 0 : O_APPEND;
+}
+
 static int run_fallocate(struct op *op)
 {
 	struct backing *b;
-	int r = data_write(op->u, &op->call, op->inode, &b);
+	int r = protattr_check_write(op->u, op->inode, fallocate_as(op->flags));
 
+	if (r >= 0)
+		r = data_write(op->u, &op->call, op->inode, &b);
 	if (r < 0)
 		return reply_result(op->req, r);
 	r = neg_errno(fallocate(b->fd, op->flags, op->offset, op->size));
@@ -237,8 +251,10 @@ static void op_lseek(fuse_req_t req, fuse_ino_t ino, off_t off, int whence,
 static int run_copy(struct op *op)
 {
 	struct backing *from, *to;
-	ssize_t n = data_write(op->u, &op->call, op->other, &to);
+	ssize_t n = protattr_check_write(op->u, op->other, 0);
 
+	if (n >= 0)
+		n = data_write(op->u, &op->call, op->other, &to);
 	if (n < 0)
 		return reply_result(op->req, n);
 	n = data_read(op->u, op->inode, &from);

@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
@@ -17,6 +18,7 @@
 #include "unionfs/lookup.h"
 #include "unionfs/marks.h"
 #include "unionfs/nameless.h"
+#include "unionfs/protattr.h"
 #include "unionfs/union.h"
 #include "unionfs/up.h"
 #include "unionfs/where.h"
@@ -174,6 +176,13 @@ static void begin_intent(struct removal *m, bool kept)
 	intent_begin(i);
 }
 
+static int check_allowed(struct removal *m) REQUIRES(m->dir->lock, m->inode->lock)
+{
+	int r = protattr_check(m->u, m->dir, PROTATTR_FLAGS);
+
+	return r < 0 ? r : protattr_check(m->u, m->inode, PROTATTR_FLAGS);
+}
+
 static int remove_name(struct removal *m) REQUIRES(m->dir->lock, m->inode->lock)
 {
 	struct inode_table *t = &m->u->inodes;
@@ -236,7 +245,9 @@ static int unlink_once(struct removal *m, const struct call *call)
 	rises = r >= 0 && must_rise(m);
 	if (r >= 0 && !rises) {
 		lock_take(&m->inode->lock);
-		r = remove_name(m);
+		r = check_allowed(m);
+		if (r >= 0)
+			r = remove_name(m);
 		if (r >= 0)
 			change_drop_index(m->u, m->inode);
 		lock_drop(&m->inode->lock);
@@ -273,8 +284,10 @@ int change_unlink(struct unionfs *u, const struct call *call, struct inode *dir,
 static int remove_dir_locked(struct removal *m)
 	REQUIRES(m->dir->lock, m->inode->lock)
 {
-	int r = dir_table(m->u, m->inode);
+	int r = check_allowed(m);
 
+	if (r >= 0)
+		r = dir_table(m->u, m->inode);
 	if (r < 0)
 		return r;
 	if (m->inode->dir->merge->visible > 0)

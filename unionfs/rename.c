@@ -14,6 +14,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -27,6 +28,7 @@
 #include "unionfs/entry.h"
 #include "unionfs/lookup.h"
 #include "unionfs/marks.h"
+#include "unionfs/protattr.h"
 #include "unionfs/union.h"
 #include "unionfs/up.h"
 #include "unionfs/where.h"
@@ -423,6 +425,16 @@ static void begin_intent(struct rename *r)
 	intent_begin(i);
 }
 
+/* May one side's object leave its name, or, if there is none, the name be taken? */
+static int check_side(struct rename *r, const struct side *s)
+	REQUIRES(s->dir->lock, s->inode->lock)
+{
+	int e = protattr_check(r->u, s->dir, s->inode ? PROTATTR_FLAGS
+						      : FS_IMMUTABLE_FL);
+
+	return e < 0 || !s->inode ? e : protattr_check(r->u, s->inode, PROTATTR_FLAGS);
+}
+
 /* All locks are held. */
 static int rename_locked(struct rename *r) NO_THREAD_SAFETY_ANALYSIS;
 static int rename_locked(struct rename *r)
@@ -437,7 +449,10 @@ static int rename_locked(struct rename *r)
 	if (r->to.inode == r->from.inode)
 		return r->no_replace ? -EEXIST : 0;
 
-	if (replaces)
+	e = check_side(r, &r->from);
+	if (e >= 0)
+		e = check_side(r, &r->to);
+	if (e >= 0 && replaces)
 		e = check_target(r);
 	if (e >= 0)
 		e = prepare(r, &r->from, &r->to);

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <linux/capability.h>
+#include <linux/fs.h>
 #include <stdlib.h>
 #include <sys/xattr.h>
 #include <string.h>
@@ -15,6 +16,7 @@
 #include "unionfs/call.h"
 #include "unionfs/overlay_xattr.h"
 #include "unionfs/override.h"
+#include "unionfs/protattr.h"
 #include "unionfs/union.h"
 #include "unionfs/up.h"
 #include "unionfs/where.h"
@@ -34,7 +36,7 @@ bool xattr_may_have(struct unionfs *u, struct inode *inode, const struct where *
 {
 	const struct layer *layer = u->layers[inode->layer];
 	bool is_listed = false, is_metacopy = false;
-	unsigned flags = INODE_NO_CAPS | INODE_NO_XATTRS;
+	unsigned flags = INODE_NO_CAPS | INODE_NO_XATTRS | INODE_UNPROTECTED;
 	char list[LIST_SMALL];
 	ssize_t length;
 
@@ -49,6 +51,8 @@ bool xattr_may_have(struct unionfs *u, struct inode *inode, const struct where *
 
 		is_listed |= strcmp(a, attr) == 0;
 		is_metacopy |= overlay_xattr_is(u->ns, a, OVERLAY_METACOPY);
+		if (overlay_xattr_is(u->ns, a, OVERLAY_PROTATTR))
+			flags &= ~INODE_UNPROTECTED;
 		if (client)
 			flags &= ~INODE_NO_XATTRS;
 		if (client && is_capability(client))
@@ -222,6 +226,9 @@ int xattr_set(struct unionfs *u, const struct call *call, struct inode *inode,
 		return r;
 
 	lock_scope(&inode->lock);
+	r = protattr_check(u, inode, PROTATTR_FLAGS);
+	if (r < 0)
+		return r;
 	r = layer_xattr_to_disk(u->layers[LAYER_TOP], u->ns, name, disk);
 	if (r >= 0)
 		r = where_find(u, inode, &w);
