@@ -7,8 +7,8 @@ need_root
 need_fuse
 need_union
 
-mkdir -p "$T/low/dir/sub" "$T/low/other/deep" "$T/low/kept" "$T/devices.m" "$T/marks.m"
-for name in a b c d dir/x dir/y dir/sub/z other/deep/f kept/k "$(printf '%0251d' 1)" "$(printf '%0252d' 2)"; do
+mkdir -p "$T/low/dir/sub" "$T/low/other/deep" "$T/low/kept" "$T/low/emptied" "$T/devices.m" "$T/marks.m"
+for name in a b c d dir/x dir/y dir/sub/z other/deep/f kept/k emptied/x "$(printf '%0251d' 1)" "$(printf '%0252d' 2)"; do
 	echo "$name" >"$T/low/$name"
 done
 
@@ -23,6 +23,8 @@ change() {
 	mv kept kept2
 	mkdir kept
 	mv e c/e
+	rm emptied/x && mkdir fresh && echo f >fresh/f
+	mv -T fresh emptied			# over a directory of marks
 	ln b b2 && rm b2 && ln c/in b2		# a link over a mark
 	rm "$(printf '%0251d' 1)"
 	ln -s x dir/link && rm dir/link

@@ -7,7 +7,8 @@ need_root
 need_fuse
 need_union
 
-mkdir -p "$T/low/dir/sub" "$T/low/gone/deep" "$T/m" "$T/fs"
+mkdir -p "$T/low/dir/sub" "$T/low/gone/deep" "$T/low/emptied" "$T/m" "$T/fs"
+echo x >"$T/low/emptied/x"
 echo one >"$T/low/file"
 echo two >"$T/low/dir/sub/two"
 echo x >"$T/low/gone/deep/x"
@@ -24,6 +25,9 @@ work() {
 	mv big bigger
 	mkdir -p new/below
 	mv new renamed
+	rm emptied/x
+	mv -T renamed emptied
+	eq "$(ls emptied)" below "a directory renamed over one that was emptied"
 	eq "$(ls gone)" new "a directory made again"
 	eq "$(cat file)" "$(printf 'one\nmore')" "a file written to"
 	eq "$(cmp bigger "$T/low/big" && echo same)" same "a file renamed"
