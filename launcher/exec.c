@@ -43,7 +43,9 @@ struct exec_config {
 	char *console_socket;
 	char *cwd;
 	char *user;
+	char *apparmor;
 	struct opt_list env;
+	struct opt_list caps;
 	unsigned preserve_fds;
 	bool detach;
 	bool terminal;
@@ -60,6 +62,8 @@ static const struct opt rows[] = {
 	{ "user", 'u', OPT_STRING, FIELD(user), "UID[:GID]", "user and group" },
 	{ "tty", 't', OPT_FLAG, FIELD(terminal), NULL, "give it a terminal" },
 	{ "interactive", 'i', OPT_IGNORE, 0, NULL, "as it always is: stdin goes to the command" },
+	{ "cap", 'c', OPT_LIST, FIELD(caps), "NAME", "a capability more than the container's" },
+	{ "apparmor", 0, OPT_STRING, FIELD(apparmor), "PROFILE", "AppArmor profile of the command" },
 	{ "detach", 'd', OPT_FLAG, FIELD(detach), NULL, "do not wait for it" },
 	{ "pid-file", 0, OPT_STRING, FIELD(pid_file), "FILE", "write its pid there" },
 	{ "console-socket", 0, OPT_STRING, FIELD(console_socket), "SOCKET",
@@ -115,6 +119,22 @@ static void __attribute__((noreturn)) exec_main(void *context, int channel)
 	_exit(fault_status(&f));
 }
 
+/* Never inheritable ones: a program's file would give them to others. */
+static int add_caps(struct plan_process *p, const struct opt_list *names, struct fault *f)
+{
+	for (size_t i = 0; i < names->count; i++) {
+		int cap = creds_cap_by_name(names->items[i]);
+
+		if (cap < 0)
+			return fault_set(f, 0, "'%s' is no capability that this kernel knows",
+					 names->items[i]);
+		p->caps[CAP_SET_BOUNDING] |= UINT64_C(1) << cap;
+		p->caps[CAP_SET_PERMITTED] |= UINT64_C(1) << cap;
+		p->caps[CAP_SET_EFFECTIVE] |= UINT64_C(1) << cap;
+	}
+	return 0;
+}
+
 /* As the container's own process, but for what the user changes. */
 static int process_from_words(struct execution *e, const struct opt_list *words, struct fault *f)
 {
@@ -133,6 +153,11 @@ static int process_from_words(struct execution *e, const struct opt_list *words,
 		free(p->cwd);
 		p->cwd = strdup(c->cwd);
 		r = p->cwd ? 0 : -ENOMEM;
+	}
+	if (r >= 0 && c->apparmor) {
+		free(p->apparmor_profile);
+		p->apparmor_profile = strdup(c->apparmor);
+		r = p->apparmor_profile ? 0 : -ENOMEM;
 	}
 	if (r < 0)
 		return fault_set(f, r, "cannot prepare the process");
@@ -153,7 +178,7 @@ static int process_from_words(struct execution *e, const struct opt_list *words,
 	}
 	p->terminal = c->terminal;
 	if (p->args.count)
-		return 0;
+		return add_caps(p, &c->caps, f);
 	return fault_set(f, 0, "no command is given\nUsage: nacre exec [OPTION]... ID COMMAND...");
 }
 

@@ -123,6 +123,9 @@ void limits_translate_raw(const struct limit_raw *raw, enum cgroup_version versi
 			return;
 		}
 	}
+	/* Of leaves v2 knows nothing: writing them fails, and says so. */
+	if (strcmp(raw->file, "blkio.bfq.weight_device") == 0)
+		snprintf(file, file_size, "io.bfq.weight");
 	if (raw->controller == CGROUP_HUGETLB && length > sizeof(hugetlb_end) &&
 	    strcmp(raw->file + length - sizeof(hugetlb_end) + 1, hugetlb_end) == 0)
 		snprintf(file, file_size, "%.*s.max", (int)(length - sizeof(hugetlb_end) + 1),

@@ -114,11 +114,25 @@ static int explain_missing(enum cgroup_controller missing, struct fault *f)
 			 "%s controller", cgroup_controller_name(missing, CGROUP_V2));
 }
 
+/* Who shares out v1's disks says how its files are called: BFQ, or CFQ before it. */
+static int write_file(const struct cgroup_group *group, enum cgroup_controller controller,
+		      const char *file, const char *value)
+{
+	static const char bfq[] = "blkio.bfq.";
+	char plain[96];
+	int r = cgroup_group_write(group, controller, file, value);
+
+	if (r != -ENOENT || strncmp(file, bfq, sizeof(bfq) - 1) != 0)
+		return r;
+	snprintf(plain, sizeof(plain), "blkio.%s", file + sizeof(bfq) - 1);
+	return cgroup_group_write(group, controller, plain, value);
+}
+
 static int write_setting(const struct cgroup_group *group, const struct limit_setting *s,
 			 struct fault *f)
 {
 	const char *value = s->text ? s->text : s->value;
-	int r = cgroup_group_write(group, s->controller, s->file, value);
+	int r = write_file(group, s->controller, s->file, value);
 
 	if (r >= 0)
 		return 0;
@@ -142,7 +156,7 @@ static int write_raw(const struct limits *l, const struct cgroup_layout *layout,
 		int r;
 
 		limits_translate_raw(raw, version, file, sizeof(file), value, sizeof(value));
-		r = cgroup_group_write(group, raw->controller, file, value);
+		r = write_file(group, raw->controller, file, value);
 		if (r < 0)
 			return fault_set(f, r == -ENOENT ? -EOPNOTSUPP : r,
 					 "cannot set '%s' to '%s'", raw->file, raw->value);

@@ -85,11 +85,47 @@ static void read_throttle(const struct oci_reader *r, const char *file, struct l
 		oci_no_memory(r);
 }
 
+static void add_weight(const struct oci_reader *r, const char *file, const char *device,
+		       int64_t weight, struct limits *l)
+{
+	char value[80];
+
+	/* Engines write 0 for "not given". */
+	if (!weight || *r->error)
+		return;
+	snprintf(value, sizeof(value), "%s%" PRId64, device, weight);
+	if (limits_add_raw(l, CGROUP_IO, file, value) < 0)
+		oci_no_memory(r);
+}
+
+static void read_weight_device(const struct oci_reader *r, struct limits *l)
+{
+	int64_t major = 0, minor = 0, weight = 0, leaf = 0;
+	char device[48];
+
+	oci_int(r, "major", 0, UINT32_MAX, &major);
+	oci_int(r, "minor", 0, UINT32_MAX, &minor);
+	oci_int(r, "weight", 0, 1000, &weight);
+	oci_int(r, "leafWeight", 0, 1000, &leaf);
+	snprintf(device, sizeof(device), "%" PRId64 ":%" PRId64 " ", major, minor);
+	add_weight(r, "blkio.bfq.weight_device", device, weight, l);
+	add_weight(r, "blkio.leaf_weight_device", device, leaf, l);
+}
+
 static void read_block_io(const struct oci_reader *resources, struct limits *l)
 {
 	struct oci_reader r = oci_below(resources, "blockIO");
+	size_t devices = oci_length(&r, "weightDevice");
+	int64_t leaf = 0;
 
 	oci_int(&r, "weight", 0, 1000, &l->io_weight);
+	oci_int(&r, "leafWeight", 0, 1000, &leaf);
+	add_weight(&r, "blkio.leaf_weight", "", leaf, l);
+	for (size_t i = 0; i < devices && !*r.error; i++) {
+		struct oci_reader item = oci_item(&r, "weightDevice", i);
+
+		read_weight_device(&item, l);
+	}
 	for (size_t k = 0; k < sizeof(throttles) / sizeof(throttles[0]); k++) {
 		size_t count = oci_length(&r, throttles[k].key);
 

@@ -33,6 +33,27 @@ for user in 1x 4294967295 4294967296 '' 1:2:3 :1 root -1; do
 done
 eq "$(oci exec "$ID" ls /proc/self/fd | tr '\n' ' ')" "0 1 2 3 " "no descriptor of the host's"
 
+# A capability more: in three sets, for this command alone, and never inheritable.
+caps() { oci exec "$@" "$ID" grep Cap /proc/self/status; }
+# bit SET NUMBER - 1 if the set of the text on stdin has the capability
+bit() { echo $((0x$(sed -n "s/^Cap$1:\t//p") >> $2 & 1)); }
+before=$(caps)
+more=$(caps --cap CAP_SYS_PTRACE --cap sys_nice)
+for set in Prm Eff Bnd; do
+	eq "$(bit $set 19 <<<"$before")" 0 "$set has no CAP_SYS_PTRACE"
+	eq "$(bit $set 19 <<<"$more")" 1 "$set with --cap CAP_SYS_PTRACE"
+	eq "$(bit $set 23 <<<"$more")" 1 "$set with a second --cap"
+done
+eq "$(bit Inh 19 <<<"$more")" 0 "--cap and what is inheritable"
+eq "$(caps)" "$before" "the next command's capabilities"
+eq "$(bit Eff 19 <<<"$(caps --cap CAP_SYS_PTRACE --user 5)")" 0 "--cap for another user"
+eq "$(status_of oci exec --cap CAP_NONE "$ID" true)" 255 "a capability that there is not"
+has "$(cat "$T/err")" "CAP_NONE" "message about it"
+
+eq "$(oci exec --apparmor unconfined "$ID" echo yes)" yes "--apparmor unconfined"
+eq "$(status_of oci exec --apparmor no-such-profile "$ID" true)" 255 "a profile that there is not"
+has "$(cat "$T/err")" "'no-such-profile'" "message about it"
+
 cat >"$T/process.json" <<'END'
 { "args": [ "sh", "-c", "echo $V; exec sleep 1000" ], "env": [ "V=from-file", "PATH=/bin" ], "cwd": "/", "user": { "uid": 7, "gid": 8 } }
 END

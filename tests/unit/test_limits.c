@@ -3,11 +3,17 @@
 #include "launcher/limits.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/buf.h"
+#include "common/cleanup.h"
 #include "launcher/devices_bpf.h"
 #include "launcher/devices_cgroup.h"
+#include "launcher/limits_apply.h"
+#include "launcher/oci_config.h"
+#include "tests/unit/fixture.h"
 #include "tests/unit/unit.h"
 
 #define COUNT(a) ((int)(sizeof(a) / sizeof((a)[0])))
@@ -158,6 +164,101 @@ START_TEST(shares_become_weights)
 }
 END_TEST
 
+static const char weights_json[] =
+	"{ \"blockIO\": { \"weight\": 200, \"leafWeight\": 300, \"weightDevice\": ["
+	" { \"major\": 8, \"minor\": 16, \"weight\": 400, \"leafWeight\": 500 },"
+	" { \"major\": 9, \"minor\": 0, \"weight\": 0 } ] } }";
+
+#define BLKIO "sys/fs/cgroup/blkio/c/"
+
+/* What the file has after the weights were applied. */
+static void has_weight(const char *root, const char *file, const char *wanted)
+{
+	cleanup_buf struct buf text = BUF_INIT;
+	char path[4096];
+
+	snprintf(path, sizeof(path), "%s/" BLKIO "%s", root, file);
+	ck_assert_int_ge(buf_read_file(&text, AT_FDCWD, path), 0);
+	ck_assert_str_eq(buf_text(&text), wanted);
+}
+
+/* Applies weights_json to a recorded v1 host whose group has these files. */
+static int apply_weights(const char *const *files, char **ret_root, struct fault *f)
+{
+	struct cgroup_layout *layout = NULL;
+	struct cgroup_group *group = NULL;
+	struct limits l;
+	int r;
+
+	*ret_root = fixture_unpack("layout-v1.host");
+	for (; *files; files++) {
+		char path[256];
+
+		snprintf(path, sizeof(path), BLKIO "%s", *files);
+		fixture_write(*ret_root, path, "");
+	}
+	limits_init(&l);
+	ck_assert_int_eq(oci_resources_parse(weights_json, &l, f), 0);
+	ck_assert(limits_controllers(&l) == 1u << CGROUP_IO);
+	ck_assert_int_eq(cgroup_layout_open(*ret_root, &layout), 0);
+	ck_assert_int_eq(cgroup_group_open(layout, "/c", &group), 0);
+	r = limits_apply(&l, layout, group, f);
+	cgroup_group_close(group);
+	cgroup_layout_close(layout);
+	limits_done(&l);
+	return r;
+}
+
+static const struct { const char *files[5]; } schedulers[] = {
+	{ { "blkio.bfq.weight", "blkio.bfq.weight_device", "blkio.leaf_weight",
+	    "blkio.leaf_weight_device" } },
+	{ { "blkio.weight", "blkio.weight_device", "blkio.leaf_weight",
+	    "blkio.leaf_weight_device" } },
+};
+
+START_TEST(weights_of_disks_are_written_under_the_scheduler_s_names)
+{
+	const char *const *files = schedulers[_i].files;
+	struct fault f = FAULT_INIT;
+	char *root;
+
+	ck_assert_int_eq(apply_weights(files, &root, &f), 0);
+	has_weight(root, files[0], "200");
+	has_weight(root, files[1], "8:16 400");
+	has_weight(root, files[2], "300");
+	has_weight(root, files[3], "8:16 500");
+	fixture_remove(root);
+}
+END_TEST
+
+START_TEST(a_weight_that_the_host_has_no_file_for_is_refused)
+{
+	static const char *const files[] = { "blkio.bfq.weight", "blkio.bfq.weight_device", NULL };
+	struct fault f = FAULT_INIT;
+	char *root;
+
+	ck_assert_int_lt(apply_weights(files, &root, &f), 0);
+	ck_assert_ptr_nonnull(strstr(f.text, "'blkio.leaf_weight'"));
+	fixture_remove(root);
+}
+END_TEST
+
+START_TEST(v2_has_the_weight_of_a_disk_beside_the_others)
+{
+	struct fault f = FAULT_INIT;
+	struct limits l;
+	char file[96], value[128];
+
+	limits_init(&l);
+	ck_assert_int_eq(oci_resources_parse(weights_json, &l, &f), 0);
+	ck_assert_uint_eq(l.raw_count, 3);
+	limits_translate_raw(&l.raw[1], CGROUP_V2, file, sizeof(file), value, sizeof(value));
+	ck_assert_str_eq(file, "io.bfq.weight");
+	ck_assert_str_eq(value, "8:16 400");
+	limits_done(&l);
+}
+END_TEST
+
 /* Runs the program as the kernel would, on one access. */
 static bool allows(const struct bpf_insn *code, uint32_t type, uint32_t access, uint32_t major,
 		   uint32_t minor)
@@ -248,6 +349,10 @@ UNIT_MAIN("limits",
 	tcase_add_test(tc, no_limit_has_its_own_word);
 	tcase_add_test(tc, a_limit_that_no_hierarchy_serves_is_named);
 	tcase_add_test(tc, swap_below_memory_is_refused);
+	tcase_add_loop_test(tc, weights_of_disks_are_written_under_the_scheduler_s_names, 0,
+			    COUNT(schedulers));
+	tcase_add_test(tc, a_weight_that_the_host_has_no_file_for_is_refused);
+	tcase_add_test(tc, v2_has_the_weight_of_a_disk_beside_the_others);
 	tcase_add_loop_test(tc, shares_become_weights, 0, COUNT(weights));
 	tcase_add_loop_test(tc, device_rules_mean_the_same_in_bpf, 0, COUNT(accesses));
 	tcase_add_test(tc, a_later_denial_wins);)
