@@ -39,6 +39,22 @@ int opt_list_add(struct opt_list *list, const char *text)
 	return 0;
 }
 
+int opt_list_addf(struct opt_list *list, const char *format, ...)
+{
+	cleanup_free char *text = NULL;
+	va_list args;
+	int r;
+
+	va_start(args, format);
+	r = vasprintf(&text, format, args);
+	va_end(args);
+	if (r < 0) {
+		text = NULL;	/* undefined by then */
+		return -ENOMEM;
+	}
+	return opt_list_add(list, text);
+}
+
 void opt_list_done(struct opt_list *list)
 {
 	for (size_t i = 0; i < list->count; i++)

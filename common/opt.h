@@ -105,5 +105,9 @@ void opt_config_done(const struct opt_table *table, void *config);
 /** opt_list_add() - append a copy of @text; 0 or -ENOMEM */
 int opt_list_add(struct opt_list *list, const char *text);
 
+/** opt_list_addf() - append a text made as by printf(3); 0 or -ENOMEM */
+int opt_list_addf(struct opt_list *list, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
 /** opt_list_done() - free the items; the list is empty and usable again */
 void opt_list_done(struct opt_list *list);

@@ -12,7 +12,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -78,30 +77,11 @@ static int keep_open(int fd)
 	return neg_errno(fcntl(fd, F_SETFD, 0));
 }
 
-static int add_word(struct opt_list *words, const char *format, ...)
-	__attribute__((format(printf, 2, 3)));
-
-static int add_word(struct opt_list *words, const char *format, ...)
-{
-	va_list args;
-	char *text;
-	int r;
-
-	va_start(args, format);
-	r = vasprintf(&text, format, args);
-	va_end(args);
-	if (r < 0)
-		return -ENOMEM;
-	r = opt_list_add(words, text);
-	free(text);
-	return r;
-}
-
 static int add_source(struct opt_list *words, int fd, const char *name)
 {
 	int r = keep_open(fd);
 
-	return r < 0 ? r : add_word(words, "%d:%s", fd, name);
+	return r < 0 ? r : opt_list_addf(words, "%d:%s", fd, name);
 }
 
 static int monitor_words(struct run_job *job, struct container *c, struct streams *s,
@@ -114,9 +94,9 @@ static int monitor_words(struct run_job *job, struct container *c, struct stream
 		r = keep_open(job->image->holds[i]);
 	if (r < 0 || (r = keep_open(c->dir.fd)) < 0 || (r = keep_open(c->host_mounts)) < 0 ||
 	    (r = keep_open(log_dir)) < 0 || (r = opt_list_add(words, "nacre-monitor")) < 0 ||
-	    (r = add_word(words, "%d", c->state->pid)) < 0 ||
-	    (r = add_word(words, "%d", log_dir)) < 0 ||
-	    (r = add_word(words, "%llu", (unsigned long long)log_bytes)) < 0 ||
+	    (r = opt_list_addf(words, "%d", c->state->pid)) < 0 ||
+	    (r = opt_list_addf(words, "%d", log_dir)) < 0 ||
+	    (r = opt_list_addf(words, "%llu", (unsigned long long)log_bytes)) < 0 ||
 	    (r = add_source(words, c->terminal_fd >= 0 ? c->terminal_fd : s->out[0],
 			    "stdout")) < 0)
 		return r;
@@ -128,8 +108,8 @@ static int monitor_words(struct run_job *job, struct container *c, struct stream
 	    (r = opt_list_add(words, c->dir.root)) < 0 ||
 	    (r = opt_list_add(words, "_ended")) < 0 ||
 	    (r = opt_list_add(words, c->state->id)) < 0 ||
-	    (r = add_word(words, "%d", c->dir.fd)) < 0 ||
-	    (r = add_word(words, "%d", c->host_mounts)) < 0)
+	    (r = opt_list_addf(words, "%d", c->dir.fd)) < 0 ||
+	    (r = opt_list_addf(words, "%d", c->host_mounts)) < 0)
 		return r;
 	return opt_list_add(words, "000");	/* the monitor fills the status in */
 }

@@ -3,7 +3,6 @@
 #include "launcher/run_config.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -193,23 +192,6 @@ int run_config_parse(int argc, char *const *argv, struct run_config *c, int *ret
 	return 0;
 }
 
-__attribute__((format(printf, 2, 3)))
-static int add_word(struct opt_list *words, const char *format, ...)
-{
-	char *text;
-	va_list args;
-	int r;
-
-	va_start(args, format);
-	r = vasprintf(&text, format, args);
-	va_end(args);
-	if (r < 0)
-		return -ENOMEM;
-	r = opt_list_add(words, text);
-	free(text);
-	return r;
-}
-
 static int add_list(struct opt_list *words, const char *name, const struct opt_list *list)
 {
 	int r = 0;
@@ -219,9 +201,9 @@ static int add_list(struct opt_list *words, const char *name, const struct opt_l
 
 		/* What came from the environment is there no more. */
 		if (strcmp(name, "env") == 0 && !strchr(item, '='))
-			r = getenv(item) ? add_word(words, "--env=%s=%s", item, getenv(item)) : 0;
+			r = getenv(item) ? opt_list_addf(words, "--env=%s=%s", item, getenv(item)) : 0;
 		else
-			r = add_word(words, "--%s=%s", name, item);
+			r = opt_list_addf(words, "--%s=%s", name, item);
 	}
 	return r;
 }
@@ -233,8 +215,8 @@ static int add_binds(struct opt_list *words, const struct opt_list *list)
 	int r = here ? 0 : -ENOMEM;
 
 	for (size_t i = 0; r >= 0 && i < list->count; i++)
-		r = list->items[i][0] == '/' ? add_word(words, "--bind=%s", list->items[i])
-					     : add_word(words, "--bind=%s/%s", here, list->items[i]);
+		r = list->items[i][0] == '/' ? opt_list_addf(words, "--bind=%s", list->items[i])
+					     : opt_list_addf(words, "--bind=%s/%s", here, list->items[i]);
 	return r;
 }
 
@@ -245,7 +227,7 @@ static int add_paths(struct opt_list *words, const char *name, char *const *path
 	for (size_t i = 0; r >= 0 && i < count; i++) {
 		cleanup_free char *path = paths_absolute(paths[i]);
 
-		r = path ? add_word(words, "--%s=%s", name, path) : -ENOMEM;
+		r = path ? opt_list_addf(words, "--%s=%s", name, path) : -ENOMEM;
 	}
 	return r;
 }
@@ -263,17 +245,17 @@ char *run_config_restart(const struct run_config *c)
 static int add_parsed(struct opt_list *words, const struct opt *o, const struct run_config *c)
 {
 	if (o->offset == FIELD(memory_bytes) && c->memory_bytes)
-		return add_word(words, "--memory=%llu", (unsigned long long)c->memory_bytes);
+		return opt_list_addf(words, "--memory=%llu", (unsigned long long)c->memory_bytes);
 	if (o->offset == FIELD(log_bytes) && c->log_bytes)
-		return add_word(words, "--log-size=%llu", (unsigned long long)c->log_bytes);
+		return opt_list_addf(words, "--log-size=%llu", (unsigned long long)c->log_bytes);
 	if (o->offset == FIELD(cpus_milli) && c->cpus_milli)
-		return add_word(words, "--cpus=%u.%03u", c->cpus_milli / 1000, c->cpus_milli % 1000);
+		return opt_list_addf(words, "--cpus=%u.%03u", c->cpus_milli / 1000, c->cpus_milli % 1000);
 	if (o->offset == FIELD(cpuset) && c->cpuset)
-		return add_word(words, "--cpuset=%s", c->cpuset);
+		return opt_list_addf(words, "--cpuset=%s", c->cpuset);
 	if (o->offset == FIELD(restart)) {
 		cleanup_free char *restart = run_config_restart(c);
 
-		return restart ? add_word(words, "--restart=%s", restart) : -ENOMEM;
+		return restart ? opt_list_addf(words, "--restart=%s", restart) : -ENOMEM;
 	}
 	return 0;
 }
@@ -293,15 +275,15 @@ static int add_option(struct opt_list *words, const struct opt *o, const struct 
 	case OPT_FLAG:
 		if (o->offset == FIELD(timing) || o->offset == FIELD(help))
 			return 0;
-		return add_word(words, "--%s=%d", o->name, *(const bool *)field);
+		return opt_list_addf(words, "--%s=%d", o->name, *(const bool *)field);
 	case OPT_UINT:
-		return *(const unsigned *)field ? add_word(words, "--%s=%u", o->name,
+		return *(const unsigned *)field ? opt_list_addf(words, "--%s=%u", o->name,
 							   *(const unsigned *)field) : 0;
 	case OPT_STRING:
 		if (!*string || o->offset == FIELD(image))
 			return 0;
 		return is_path(o, *string) ? add_paths(words, o->name, string, 1)
-					   : add_word(words, "--%s=%s", o->name, *string);
+					   : opt_list_addf(words, "--%s=%s", o->name, *string);
 	case OPT_LIST:
 		if (o->offset == FIELD(binds))
 			return add_binds(words, field);
