@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "procfs/clock.h"
+
 void account_reset(struct account *a, unsigned cpu_count)
 {
 	memset(a, 0, account_size(cpu_count));
@@ -49,6 +51,36 @@ static uint64_t even_part(uint64_t amount, unsigned count, unsigned i)
 }
 
 /*
+ * The same in whole ticks, what is left of one to the first. /proc/stat shows whole
+ * ticks of each row and their sum, which would lose one where a row's share of another
+ * row's whole ticks is none.
+ */
+static uint64_t tick_part(uint64_t amount, unsigned count, unsigned i)
+{
+	return even_part(amount / NS_PER_TICK, count, i) * NS_PER_TICK +
+	       (i == 0 ? amount % NS_PER_TICK : 0);
+}
+
+/* The i-th part of what was noted on @old goes to @row. */
+static void fold_part(struct account_row *row, const struct account_row *old,
+		      unsigned count, unsigned i)
+{
+	uint64_t before = row_used(row) + row->idle_ns;
+	uint64_t noted = row_used(old) + old->idle_ns;
+
+	row->user_ns += tick_part(old->user_ns, count, i);
+	row->nice_ns += tick_part(old->nice_ns, count, i);
+	row->system_ns += tick_part(old->system_ns, count, i);
+	row->steal_ns += tick_part(old->steal_ns, count, i);
+	row->idle_ns += tick_part(old->idle_ns, count, i);
+	/* As long as that takes; and of what is still to be noted, or was ahead. */
+	row->visible_ns += row_used(row) + row->idle_ns - before;
+	row->visible_ns += even_part(since(old->visible_ns, noted), count, i);
+	row->visible_ns = since(row->visible_ns,
+				even_part(since(noted, old->visible_ns), count, i));
+}
+
+/*
  * The figures of rows that are no longer seen go to those that are. What the
  * kernel counted on them stays noted, so nothing is added twice.
  */
@@ -61,17 +93,8 @@ static void fold_hidden(struct update *u)
 		if (cpus_has(u->in->visible, cpu) || old.visible_ns + row_used(&old) == 0)
 			continue;
 
-		cpus_for_each(to, u->in->visible) {
-			struct account_row *row = &u->rows[to];
-
-			row->user_ns += even_part(old.user_ns, u->visible_count, i);
-			row->nice_ns += even_part(old.nice_ns, u->visible_count, i);
-			row->system_ns += even_part(old.system_ns, u->visible_count, i);
-			row->steal_ns += even_part(old.steal_ns, u->visible_count, i);
-			row->idle_ns += even_part(old.idle_ns, u->visible_count, i);
-			row->visible_ns += even_part(old.visible_ns, u->visible_count, i);
-			i++;
-		}
+		cpus_for_each(to, u->in->visible)
+			fold_part(&u->rows[to], &old, u->visible_count, i++);
 		u->rows[cpu] = (struct account_row){
 			.raw_user_ns = old.raw_user_ns,
 			.raw_system_ns = old.raw_system_ns,

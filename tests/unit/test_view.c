@@ -123,6 +123,7 @@ struct life {
 	struct account *account;
 	struct cpu_times per_cpu[CPU_COUNT], total;
 	struct account_row before[CPU_COUNT];
+	uint64_t ticks[5];	/* in the first line of /proc/stat, by column */
 	struct cpus visible;
 	uint64_t now_ns;
 };
@@ -140,6 +141,26 @@ static void spend(struct life *l, bool per_cpu)
 			l->total.nice_ns += user / 3;
 	}
 	l->now_ns += (uint64_t)random() % 4000000;
+}
+
+/* The first line is made of whole ticks of each row. */
+static void check_first_line(struct life *l)
+{
+	uint64_t now[5] = { 0 };
+
+	for (unsigned i = 0; i < CPU_COUNT; i++) {
+		const struct account_row *row = account_row(l->account, i);
+
+		now[0] += row->user_ns / NS_PER_TICK;
+		now[1] += row->nice_ns / NS_PER_TICK;
+		now[2] += row->system_ns / NS_PER_TICK;
+		now[3] += row->steal_ns / NS_PER_TICK;
+		now[4] += row->idle_ns / NS_PER_TICK;
+	}
+	for (int i = 0; i < 5; i++) {
+		ck_assert_uint_ge(now[i], l->ticks[i]);
+		l->ticks[i] = now[i];
+	}
 }
 
 static void check_rows(struct life *l, const struct cpus *was, bool per_cpu)
@@ -189,6 +210,7 @@ START_TEST(cpu_rows_never_decrease_and_add_up_exactly)
 		in.total = l.total;
 		account_update(l.account, &in);
 		check_rows(&l, &was, per_cpu);
+		check_first_line(&l);
 	}
 	free(l.account);
 }
