@@ -85,7 +85,9 @@ int cpus_parse_list(const char *text, struct cpus *ret_set)
 			return -EINVAL;
 		for (unsigned long i = first; i <= last; i++)
 			cpus_add(&set, i);
-		text = *end == ',' ? end + 1 : end;
+		text = end;
+		if (*text == ',' || (*text == ' ' && isdigit((unsigned char)text[1])))
+			text++;
 	}
 	while (isspace((unsigned char)*text))
 		text++;

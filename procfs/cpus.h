@@ -47,7 +47,7 @@ void cpus_first(struct cpus *set, unsigned count);
 void cpus_renumber(struct cpus *set, const struct cpus *among);
 
 /**
- * cpus_parse_list() - read "0-3,8", as cpuset.cpus and online write it
+ * cpus_parse_list() - read "0-3,8", as cpuset.cpus and online write it, or "0 1 2"
  *
  * Return: 0, also for an empty list; -EINVAL for anything else or ids out of range.
  */

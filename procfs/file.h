@@ -34,6 +34,7 @@ int file_cpu_none(const struct view *v, struct buf *out);
 int file_cpu_one(const struct view *v, struct buf *out);
 int file_cpu_list(const struct view *v, struct buf *out);
 int file_cpu_mask(const struct view *v, struct buf *out);
+int file_cpu_words(const struct view *v, struct buf *out);
 int file_node_list(const struct view *v, struct buf *out);
 int file_node_distance(const struct view *v, struct buf *out);
 int file_node_meminfo(const struct view *v, struct buf *out);

@@ -21,12 +21,14 @@ int file_cpu_all(const struct view *v, struct buf *out)
 /* A hidden CPU is not offline: it does not exist. */
 int file_cpu_none(const struct view *v, struct buf *out)
 {
+	(void)v;
 	buf_adds(out, "\n");
 	return buf_error(out);
 }
 
 int file_cpu_one(const struct view *v, struct buf *out)
 {
+	(void)v;
 	buf_adds(out, "1\n");
 	return buf_error(out);
 }
@@ -48,6 +50,24 @@ int file_cpu_list(const struct view *v, struct buf *out)
 		return r;
 	keep_visible(v, &set);
 	cpus_add_list(&set, out);
+	buf_adds(out, "\n");
+	return buf_error(out);
+}
+
+/* "0 1 2": cpufreq alone writes them so. */
+int file_cpu_words(const struct view *v, struct buf *out)
+{
+	const char *space = "";
+	struct cpus set;
+	int r = cpus_parse_list(buf_text(&v->host_text), &set);
+
+	if (r < 0)
+		return r;
+	keep_visible(v, &set);
+	cpus_for_each(cpu, &set) {
+		buf_addf(out, "%s%u", space, cpu);
+		space = " ";
+	}
 	buf_adds(out, "\n");
 	return buf_error(out);
 }

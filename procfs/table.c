@@ -48,6 +48,7 @@ static const struct proc_file files[] = {
 	{ CPU "cpu[0-9]*/topology/*_siblings", 0, VIEW_CPUS | VIEW_HOST, file_cpu_mask },
 	{ CPU "cpu[0-9]*/cache/*/shared_cpu_list", 0, VIEW_CPUS | VIEW_HOST, file_cpu_list },
 	{ CPU "cpu[0-9]*/cache/*/shared_cpu_map", 0, VIEW_CPUS | VIEW_HOST, file_cpu_mask },
+	{ CPU "cpufreq/policy[0-9]*/*_cpus", 0, VIEW_CPUS | VIEW_HOST, file_cpu_words },
 
 	{ NODE "online", 0, VIEW_NODES | VIEW_HOST, file_node_list },
 	{ NODE "possible", 0, VIEW_NODES | VIEW_HOST, file_node_list },

@@ -17,6 +17,7 @@
 
 #define CPU_DIR	 "sys/devices/system/cpu/"
 #define NODE_DIR "sys/devices/system/node/"
+#define FREQ_DIR CPU_DIR "cpufreq/"
 
 /* @text after @prefix if decimal digits follow it up to a "/" or the end, else NULL. */
 static const char *numbered(const char *text, const char *prefix, unsigned *ret_number)
@@ -74,11 +75,32 @@ static int map_node(const struct view *v, const char *name, char *host_path, siz
 	return map_cpu(v, directory, rest + 1, host_path, size);
 }
 
+/* CPUs that change their speed together have one directory, named after one of them
+ * that may be hidden: it is shown with any that is not. */
+static int check_policy(const struct view *v, struct host *host, unsigned policy)
+{
+	cleanup_buf struct buf text = BUF_INIT;
+	char path[PATH_MAX];
+	struct cpus related;
+	int r;
+
+	snprintf(path, sizeof(path), FREQ_DIR "policy%u/related_cpus", policy);
+	r = host_read(host, path, &text);
+	if (r >= 0)
+		r = cpus_parse_list(buf_text(&text), &related);
+	if (r < 0)
+		return r;
+	cpus_and(&related, &v->visible);
+	return cpus_count(&related) ? 0 : -ENOENT;
+}
+
 /* Which parts of a view decide whether @path exists; 0: it always does. */
 static unsigned path_needs(const char *path)
 {
 	unsigned number;
 
+	if (strncmp(path, FREQ_DIR, strlen(FREQ_DIR)) == 0)
+		return numbered(path + strlen(FREQ_DIR), "policy", &number) ? VIEW_CPUS : 0;
 	if (strncmp(path, CPU_DIR, strlen(CPU_DIR)) == 0)
 		return numbered(path + strlen(CPU_DIR), "cpu", &number) ? VIEW_CPUS : 0;
 	if (strncmp(path, NODE_DIR, strlen(NODE_DIR)) == 0)
@@ -88,9 +110,10 @@ static unsigned path_needs(const char *path)
 }
 
 /* Where the host has what is shown at @path. */
-static int map_path(struct container *c, const char *path, char host_path[PATH_MAX])
+static int map_path(struct host *host, struct container *c, const char *path,
+		    char host_path[PATH_MAX])
 {
-	unsigned needs = path_needs(path);
+	unsigned needs = path_needs(path), policy;
 	cleanup_view struct view v = { 0 };
 	int r;
 
@@ -102,6 +125,9 @@ static int map_path(struct container *c, const char *path, char host_path[PATH_M
 		return r;
 	if (needs & VIEW_NODES)
 		return map_node(&v, path + strlen(NODE_DIR), host_path, PATH_MAX);
+	if (strncmp(path, FREQ_DIR, strlen(FREQ_DIR)) == 0)
+		return numbered(path + strlen(FREQ_DIR), "policy", &policy)
+			       ? check_policy(&v, host, policy) : 0;
 	return map_cpu(&v, CPU_DIR, path + strlen(CPU_DIR), host_path, PATH_MAX);
 }
 
@@ -145,7 +171,7 @@ int tree_stat(struct host *host, struct container *c, const char *path,
 	*ret_changes |= (f->needs & VIEW_PRESSURE) != 0;
 	if (!has_source(c, f))
 		return -ENOENT;
-	r = map_path(c, path, host_path);
+	r = map_path(host, c, path, host_path);
 	if (r >= 0)
 		r = stat_host(host, host_path, st);
 	if (r < 0)
@@ -171,6 +197,26 @@ struct listing {
 	void *context;
 };
 
+/* What an entry of the host's directory is called in the view; false: it is hidden. */
+static bool shown_name(const struct listing *l, const struct view *v, const char *name,
+		       char shown[NAME_MAX + 1])
+{
+	unsigned number;
+
+	snprintf(shown, NAME_MAX + 1, "%s", name);
+	if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+		return false;
+	if (numbered(name, "cpu", &number)) {
+		snprintf(shown, NAME_MAX + 1, "cpu%u", view_cpu_id(v, number));
+		return cpus_has(&v->visible, number);
+	}
+	if (numbered(name, "node", &number))
+		return cpus_has(&v->nodes, number);
+	if (numbered(name, "policy", &number))
+		return check_policy(v, l->host, number) == 0;
+	return true;
+}
+
 /* A directory of the host, without what is hidden. One view serves all names. */
 static int list_mirror(const struct listing *l, const char *host_path)
 {
@@ -192,21 +238,10 @@ static int list_mirror(const struct listing *l, const char *host_path)
 	(void)take_fd(&fd);
 
 	while ((entry = readdir(dir))) {
-		unsigned number;
-		const char *name = entry->d_name;
 		char shown[NAME_MAX + 1];
 
-		snprintf(shown, sizeof(shown), "%s", name);
-		if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+		if (!shown_name(l, &v, entry->d_name, shown))
 			continue;
-		if (numbered(name, "cpu", &number)) {
-			if (!cpus_has(&v.visible, number))
-				continue;
-			snprintf(shown, sizeof(shown), "cpu%u", view_cpu_id(&v, number));
-		} else if (numbered(name, "node", &number) &&
-			   !cpus_has(&v.nodes, number)) {
-			continue;
-		}
 		if (l->add(l->context, shown, entry_mode(entry)))
 			break;
 	}
@@ -241,7 +276,7 @@ int tree_list(struct host *host, struct container *c, const char *path,
 
 	if (!table_is_mirrored(path))
 		return table_is_dir(path) ? list_table(&l) : -ENOENT;
-	r = map_path(c, path, host_path);
+	r = map_path(host, c, path, host_path);
 	return r < 0 ? r : list_mirror(&l, host_path);
 }
 
@@ -253,7 +288,7 @@ ssize_t tree_readlink(struct host *host, struct container *c, const char *path,
 
 	if (!table_is_mirrored(path))
 		return -EINVAL;
-	r = map_path(c, path, host_path);
+	r = map_path(host, c, path, host_path);
 	if (r < 0)
 		return r;
 	return neg_errno64(readlinkat(host_root_fd(host), host_path, target, size));
@@ -269,7 +304,7 @@ int tree_render(struct host *host, struct container *c, const char *path,
 
 	if (!f)
 		return -ENOENT;
-	r = map_path(c, path, host_path);
+	r = map_path(host, c, path, host_path);
 	if (r >= 0)
 		r = container_view(c, f->needs, host_path, &v);
 	if (r >= 0 && f->needs & VIEW_LOAD)

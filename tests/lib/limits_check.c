@@ -293,9 +293,9 @@ void check_lscpu(const struct setting *set)
 		while (f && fgets(line, sizeof(line), f))
 			if (line[0] != '#')
 				bits |= UINT64_C(1) << strtoul(line, NULL, 10) % 64;
+		give_token(set);
 		if (!f || pclose(f) != 0)
 			complain("lscpu fails");
-		give_token(set);
 		if (bits != expected)
 			complain("lscpu says %" PRIx64 ", allowed is %" PRIx64, bits, expected);
 		shared->lscpu++;
