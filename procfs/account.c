@@ -102,17 +102,49 @@ static void fold_hidden(struct update *u)
 	}
 }
 
+/*
+ * Splits @total as @part is of @of, so that neither part is less than it was; returns
+ * the first. Source: cputime_adjust() of the kernel, which does so for each process.
+ */
+static uint64_t split(uint64_t total, uint64_t part, uint64_t of, uint64_t part_was,
+		      uint64_t rest_was)
+{
+	uint64_t now = of ? (unsigned __int128)total * part / of : 0;
+
+	if (now < part_was)
+		now = part_was;
+	return now > since(total, rest_was) ? since(total, rest_was) : now;
+}
+
+/* What the kernel says of a CPU, without its own errors of sampling. */
+static struct cpu_times exact_times(const struct account_input *in, unsigned cpu,
+				    const struct account_row *row)
+{
+	struct cpu_times t = in->per_cpu[cpu];
+	uint64_t total;
+
+	if (!in->per_cpu_ns)
+		return t;
+	total = in->per_cpu_ns[cpu];
+	if (total < row->raw_user_ns + row->raw_system_ns)
+		return (struct cpu_times){ row->raw_user_ns, 0, row->raw_system_ns };
+	t.system_ns = split(total, t.system_ns, t.user_ns + t.system_ns,
+			    row->raw_system_ns, row->raw_user_ns);
+	t.user_ns = total - t.system_ns;
+	return t;
+}
+
 /* v1: each CPU's own time; that of hidden CPUs is left in the pool. */
 static void add_own_time(struct update *u)
 {
 	for (unsigned cpu = 0; cpu < u->cpu_count; cpu++) {
-		const struct cpu_times *now = &u->in->per_cpu[cpu];
 		struct account_row *row = &u->rows[cpu];
-		uint64_t user = since(now->user_ns, row->raw_user_ns);
-		uint64_t system = since(now->system_ns, row->raw_system_ns);
+		const struct cpu_times now = exact_times(u->in, cpu, row);
+		uint64_t user = since(now.user_ns, row->raw_user_ns);
+		uint64_t system = since(now.system_ns, row->raw_system_ns);
 
-		row->raw_user_ns = now->user_ns;
-		row->raw_system_ns = now->system_ns;
+		row->raw_user_ns = now.user_ns;
+		row->raw_system_ns = now.system_ns;
 		if (cpus_has(u->in->visible, cpu)) {
 			row->user_ns += user;
 			row->system_ns += system;
@@ -126,13 +158,16 @@ static void add_own_time(struct update *u)
 /* v2: only the total is known. */
 static void add_total_time(struct update *u)
 {
-	const struct cpu_times *now = &u->in->total;
-	struct cpu_times *raw = &u->head->raw;
+	struct cpu_times now = u->in->total, *raw = &u->head->raw;
+	uint64_t user = now.user_ns + now.nice_ns;
 
-	u->pool.user_ns += since(now->user_ns, raw->user_ns);
-	u->pool.nice_ns += since(now->nice_ns, raw->nice_ns);
-	u->pool.system_ns += since(now->system_ns, raw->system_ns);
-	*raw = *now;
+	/* Of user time, which is exact, the part of nice processes is not. */
+	now.nice_ns = split(user, now.nice_ns, user, raw->nice_ns, raw->user_ns);
+	now.user_ns = user - now.nice_ns;
+	u->pool.user_ns += since(now.user_ns, raw->user_ns);
+	u->pool.nice_ns += since(now.nice_ns, raw->nice_ns);
+	u->pool.system_ns += since(now.system_ns, raw->system_ns);
+	*raw = now;
 }
 
 static void give(struct account_row *row, struct cpu_times *pool,

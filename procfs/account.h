@@ -7,6 +7,8 @@
  * ones changes with its quota and cpuset. So the rows are sums of what was
  * added between two looks:
  *
+ *  - how much it was is measured exactly; which part was spent in the kernel, or by
+ *    nice processes, is counted by clock ticks, and so is only a proportion;
  *  - a visible CPU gets its own time; that of hidden CPUs (v1) goes where
  *    there is idle room, time without a CPU (v2) is shared out evenly;
  *  - when a CPU becomes hidden, its row's figures go to the others, and it
@@ -38,6 +40,8 @@ struct account_input {
 	const struct cpus *visible;	/* not empty */
 	struct cpu_times total;		/* with @per_cpu NULL */
 	const struct cpu_times *per_cpu; /* indexed by CPU id, @cpu_count of them */
+	const uint64_t *per_cpu_ns;	/* with @per_cpu: user and system together, exact;
+					   NULL: their sum is */
 	uint64_t throttled_ns;	/* shown as steal; 0 not to */
 };
 

@@ -85,15 +85,29 @@ int cpus_parse_list(const char *text, struct cpus *ret_set)
 			return -EINVAL;
 		for (unsigned long i = first; i <= last; i++)
 			cpus_add(&set, i);
-		text = end;
-		if (*text == ',' || (*text == ' ' && isdigit((unsigned char)text[1])))
-			text++;
+		text = *end == ',' ? end + 1 : end;
 	}
 	while (isspace((unsigned char)*text))
 		text++;
 	if (*text)
 		return -EINVAL;
 
+	*ret_set = set;
+	return 0;
+}
+
+int cpus_parse_words(const char *text, struct cpus *ret_set)
+{
+	struct cpus set = { 0 };
+	char *end;
+
+	for (text += strspn(text, " \n"); *text; text = end + strspn(end, " \n")) {
+		unsigned long cpu = strtoul(text, &end, 10);
+
+		if (!isdigit((unsigned char)*text) || cpu >= CPUS_MAX)
+			return -EINVAL;
+		cpus_add(&set, cpu);
+	}
 	*ret_set = set;
 	return 0;
 }

@@ -47,11 +47,14 @@ void cpus_first(struct cpus *set, unsigned count);
 void cpus_renumber(struct cpus *set, const struct cpus *among);
 
 /**
- * cpus_parse_list() - read "0-3,8", as cpuset.cpus and online write it, or "0 1 2"
+ * cpus_parse_list() - read "0-3,8", as cpuset.cpus and online write it
  *
  * Return: 0, also for an empty list; -EINVAL for anything else or ids out of range.
  */
 int cpus_parse_list(const char *text, struct cpus *ret_set);
+
+/** cpus_parse_words() - the same for "0 1 2", as cpufreq writes it */
+int cpus_parse_words(const char *text, struct cpus *ret_set);
 
 /** cpus_parse_mask() - read "ff,00000001", as topology masks write it; 0 or -EINVAL */
 int cpus_parse_mask(const char *text, struct cpus *ret_set);

@@ -59,7 +59,7 @@ int file_cpu_words(const struct view *v, struct buf *out)
 {
 	const char *space = "";
 	struct cpus set;
-	int r = cpus_parse_list(buf_text(&v->host_text), &set);
+	int r = cpus_parse_words(buf_text(&v->host_text), &set);
 
 	if (r < 0)
 		return r;

@@ -132,47 +132,45 @@ static void parse_usage_all(const char *text, struct cpu_times *list, unsigned c
 	}
 }
 
-/*
- * Linux before 4.7 has no usage_all: totals per CPU, split by how the whole
- * cgroup's time is split.
- */
-static int read_usage_percpu(struct gather *g, struct cpu_times *list, unsigned count)
+/* Linux before 4.7 has no usage_all: each CPU's time is split as the whole cgroup's. */
+static int split_as_whole(struct gather *g, struct cpu_times *list, unsigned count)
 {
 	cleanup_buf struct buf text = BUF_INIT;
-	uint64_t user, system;
-	char *p;
 	int r = gather_text(g, CGROUP_CPUACCT, 0, "cpuacct.stat", &text);
 
 	if (r < 0)
 		return r;
-	user = text_value(buf_text(&text), "user", 0);
-	system = text_value(buf_text(&text), "system", 0);
-	if (user + system == 0)
-		user = 1;
-
-	r = gather_text(g, CGROUP_CPUACCT, 0, "cpuacct.usage_percpu", &text);
-	if (r < 0)
-		return r;
-	p = text.data;
-	for (unsigned cpu = 0; p && cpu < count; cpu++) {
-		uint64_t total = strtoull(p, &p, 10);
-
-		list[cpu].user_ns = (unsigned __int128)total * user / (user + system);
-		list[cpu].system_ns = total - list[cpu].user_ns;
+	for (unsigned cpu = 0; cpu < count; cpu++) {
+		list[cpu].user_ns = text_value(buf_text(&text), "user", 0);
+		list[cpu].system_ns = text_value(buf_text(&text), "system", 0);
 	}
 	return 0;
 }
 
-static int read_times_v1(struct gather *g, struct cpu_times *list, unsigned count)
+/*
+ * How much time is in usage_percpu; on recent kernels the columns of usage_all are ticks
+ * that the clock found in user mode and in the kernel. They differ by some percent where
+ * a quota lets processes run in step with the clock.
+ */
+static int read_times_v1(struct gather *g, struct cpu_times *list, uint64_t *exact,
+			 unsigned count)
 {
 	cleanup_buf struct buf text = BUF_INIT;
+	char *p;
 	int r = gather_text(g, CGROUP_CPUACCT, 0, "cpuacct.usage_all", &text);
 
-	if (r == -ENOENT)
-		return read_usage_percpu(g, list, count);
 	if (r >= 0)
 		parse_usage_all(buf_text(&text), list, count);
-	return r;
+	else if (r == -ENOENT)
+		r = split_as_whole(g, list, count);
+	if (r >= 0)
+		r = gather_text(g, CGROUP_CPUACCT, 0, "cpuacct.usage_percpu", &text);
+	if (r < 0)
+		return r;
+	p = text.data;
+	for (unsigned cpu = 0; p && cpu < count; cpu++)
+		exact[cpu] = strtoull(p, &p, 10);
+	return 0;
 }
 
 static const struct text_field cpu_stat_fields[] = {
@@ -230,16 +228,17 @@ static int take_rows(struct view *v, const struct account *a)
 	return 0;
 }
 
-/* Fills @in's times; @list has room for one entry per possible CPU. */
-static int read_times(struct gather *g, struct cpu_times *list, unsigned count,
-		      struct account_input *in)
+/* Fills @in's times; @list and @exact have room for one entry per possible CPU. */
+static int read_times(struct gather *g, struct cpu_times *list, uint64_t *exact,
+		      unsigned count, struct account_input *in)
 {
 	enum cgroup_version version = group_version(g->group, CGROUP_CPUACCT);
 	int r = -ENOENT;
 
 	if (version == CGROUP_V1) {
 		in->per_cpu = list;
-		r = read_times_v1(g, list, count);
+		in->per_cpu_ns = exact;
+		r = read_times_v1(g, list, exact, count);
 	} else if (version == CGROUP_V2) {
 		r = read_times_v2(g, &in->total);
 	}
@@ -255,6 +254,7 @@ int gather_times(struct gather *g, struct view *v, uint64_t now_ns)
 {
 	unsigned count = host_cpu_count(g->host);
 	cleanup_free struct cpu_times *list = calloc(count, sizeof(*list));
+	cleanup_free uint64_t *exact = calloc(count, sizeof(*exact));
 	cleanup_free struct account *own = NULL;
 	struct account *account = g->account;
 	struct account_input in = {
@@ -267,10 +267,10 @@ int gather_times(struct gather *g, struct view *v, uint64_t now_ns)
 		if (own)
 			account_reset(own, count);
 	}
-	if (!list || !account)
+	if (!list || !exact || !account)
 		return -ENOMEM;
 
-	r = read_times(g, list, count, &in);
+	r = read_times(g, list, exact, count, &in);
 	if (r >= 0)
 		r = read_throttled(g, &in.throttled_ns);
 	if (r < 0)

@@ -87,7 +87,7 @@ static int check_policy(const struct view *v, struct host *host, unsigned policy
 	snprintf(path, sizeof(path), FREQ_DIR "policy%u/related_cpus", policy);
 	r = host_read(host, path, &text);
 	if (r >= 0)
-		r = cpus_parse_list(buf_text(&text), &related);
+		r = cpus_parse_words(buf_text(&text), &related);
 	if (r < 0)
 		return r;
 	cpus_and(&related, &v->visible);

@@ -88,6 +88,26 @@ fi
 busy top sh -c 'top -bn2 -d 2 | grep "^%Cpu" | tail -n 1 | tr "," "\n" |
 	awk "/ id/ { sub(/.*:/, \"\"); print 100 - \$1 }"'
 
+# What top prints over some seconds is what the cgroup's counter grew by meanwhile. The
+# first of its tables is about all time since boot.
+usage_us() { # of CPU time
+	local h
+	h=$(hierarchy cpuacct || hierarchy cpu)/$TEST_ID/c
+	if [ -e "$h/cpuacct.usage" ]; then
+		echo $(($(cat "$h/cpuacct.usage") / 1000))
+	else
+		awk '$1 == "usage_usec" { print $2 }' "$h/cpu.stat"
+	fi
+}
+set_limit "$TEST_ID/c" quota 60000
+began=${EPOCHREALTIME/./} used=$(usage_us)
+inside top -b -n 6 -d 2 >"$T/top"
+used=$(($(usage_us) - used)) took=$((${EPOCHREALTIME/./} - began))
+shown=$(awk '/^%Cpu/ && n++ { gsub(/.*:|,/, " "); busy += $1 + $3 + $5 } END { print busy / (n - 1) }' \
+	"$T/top")
+near "$shown" "$(awk -v u=$used -v t=$took 'BEGIN { print 100 * u / t }')" 2 "top: % of CPU"
+set_limit "$TEST_ID/c" quota -1
+
 # --- time and load -----------------------------------------------------------------
 
 has "$(inside uptime)" "up " "uptime"

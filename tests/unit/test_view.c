@@ -86,6 +86,19 @@ START_TEST(nonsense_is_no_list_of_cpus)
 }
 END_TEST
 
+START_TEST(words_are_a_list_of_cpus)
+{
+	struct cpus set;
+
+	ck_assert_int_eq(cpus_parse_words("0 2 65\n", &set), 0);
+	ck_assert(cpus_count(&set) == 3 && cpus_has(&set, 0) && cpus_has(&set, 65));
+	ck_assert_int_eq(cpus_parse_words("\n", &set), 0);
+	ck_assert_uint_eq(cpus_count(&set), 0);
+	ck_assert_int_lt(cpus_parse_words("0-1", &set), 0);
+	ck_assert_int_lt(cpus_parse_words("0 4096", &set), 0);
+}
+END_TEST
+
 START_TEST(a_mask_keeps_its_width)
 {
 	struct buf out = BUF_INIT;
@@ -216,6 +229,44 @@ START_TEST(cpu_rows_never_decrease_and_add_up_exactly)
 }
 END_TEST
 
+/* Ticks say how time is split, wrongly at times; how much it was is known exactly. */
+START_TEST(ticks_only_split_what_was_measured)
+{
+	struct account *a = malloc(account_size(1));
+	struct cpus visible = { { 1 } };
+	struct cpu_times ticks = { 0 };
+	uint64_t exact = 0, user = 0, system = 0, nice = 0;
+	struct account_input in = {
+		.now_ns = NS_PER_S, .start_ns = NS_PER_S, .visible = &visible,
+		.per_cpu = _i % 2 ? &ticks : NULL, .per_cpu_ns = &exact,
+	};
+
+	srandom(_i);
+	account_reset(a, 1);
+	for (int n = 0; n < 2000; n++) {
+		const struct account_row *row;
+
+		exact += (uint64_t)random() % NS_PER_TICK;
+		if (random() % 2)
+			ticks.user_ns += NS_PER_TICK;
+		else
+			ticks.system_ns += NS_PER_TICK;
+		/* v2: the sum is exact, its nice part is ticks that may overtake it */
+		in.total.nice_ns = ticks.user_ns < exact ? ticks.user_ns : exact;
+		in.total.user_ns = exact - in.total.nice_ns;
+		in.now_ns += NS_PER_TICK;
+		account_update(a, &in);
+		row = account_row(a, 0);
+		ck_assert_uint_eq(used(row), exact);
+		ck_assert(row->user_ns >= user && row->system_ns >= system && row->nice_ns >= nice);
+		user = row->user_ns;
+		system = row->system_ns;
+		nice = row->nice_ns;
+	}
+	free(a);
+}
+END_TEST
+
 /* A worker that died while it wrote has changed only the copy that is not valid. */
 START_TEST(a_half_written_update_does_not_count)
 {
@@ -262,7 +313,9 @@ UNIT_MAIN("view",
 	tcase_add_loop_test(tc, memory_figures_are_always_in_order, 0, 4);
 	tcase_add_loop_test(tc, a_list_of_cpus_survives_being_read_and_written, 0, 5);
 	tcase_add_loop_test(tc, nonsense_is_no_list_of_cpus, 0, 7);
+	tcase_add_test(tc, words_are_a_list_of_cpus);
 	tcase_add_test(tc, a_mask_keeps_its_width);
+	tcase_add_loop_test(tc, ticks_only_split_what_was_measured, 0, 8);
 	tcase_add_loop_test(tc, cpu_rows_never_decrease_and_add_up_exactly, 0, 6);
 	tcase_add_test(tc, a_half_written_update_does_not_count);
 	tcase_add_test(tc, idle_is_what_was_not_used);)
