@@ -4,6 +4,7 @@
 . "$(dirname "$0")/lib.sh"
 h=$(hierarchy pids)
 [ -n "$h" ] || skip "no pids controller"
+n=${NACRE_CONTAINERS:-200}
 
 make_cgroup "$TEST_ID"
 [ ! -e "$h/cgroup.subtree_control" ] || enable_v2 "$h/$TEST_ID"
@@ -16,17 +17,17 @@ worker=$(worker_of "$holder")
 before=$(open_files)
 
 for round in 1 2; do
-	for i in $(seq 200); do
+	for i in $(seq "$n"); do
 		mkdir "$h/$TEST_ID/$i"
 		procfs register "$round-$i" --cgroup "pids:/$TEST_ID/$i" >/dev/null
 	done
-	for i in $(seq 200); do
+	for i in $(seq "$n"); do
 		echo "$((i + 300))" >"$h/$TEST_ID/$i/pids.max"
 		eq "$(cat "$M/containers/$round-$i/proc/sys/kernel/pid_max")" $((i + 300)) "pid_max of $i"
 		cat "$M/containers/$round-$i/proc/loadavg" >/dev/null
 	done
 	[ "$(open_files)" -le 256 ] || fail "too many descriptors"
-	for i in $(seq 200); do
+	for i in $(seq "$n"); do
 		rmdir "$h/$TEST_ID/$i"
 	done
 done

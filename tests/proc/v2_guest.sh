@@ -35,7 +35,7 @@ modules=$guest/lib/modules/$version
 [ -d "$modules" ] || skip "no modules for $version"
 ldd "$(command -v busybox)" >/dev/null 2>&1 && skip "needs a static busybox"
 
-tests=${NACRE_GUEST_TESTS:-registered automatic explain loadavg confined invariants restart sysinfo timens upgrade identity cost triggers}
+tests=${NACRE_GUEST_TESTS:-registered automatic explain loadavg confined invariants restart sysinfo timens upgrade identity cost triggers limits hidden many crowd tools}
 
 # --- an initial root: busybox and the modules that reach this machine's files ------
 
@@ -59,14 +59,16 @@ for m in virtio_pci 9pnet_virtio 9p fuse; do modprobe \$m; done
 mount -t 9p -o trans=virtio,version=9p2000.L,ro,cache=loose,msize=262144 host /host ||
 	echo "GUEST: cannot mount the host's files"
 mount -t proc proc /host/proc; mount -t sysfs sysfs /host/sys
-mount -t devtmpfs dev /host/dev; mkdir -p /host/dev/shm; ln -s /proc/self/fd /host/dev/fd
+mount -t devtmpfs dev /host/dev; mkdir -p /host/dev/shm /host/dev/pts; ln -s /proc/self/fd /host/dev/fd
+mount -t devpts -o ptmxmode=666 devpts /host/dev/pts
 mount -t tmpfs tmpfs /host/run; mount -t tmpfs tmpfs /host/dev/shm
 mount -t cgroup2 cgroup2 /host/sys/fs/cgroup
 for c in \$(cat /host/sys/fs/cgroup/cgroup.controllers); do
 	echo +\$c >/host/sys/fs/cgroup/cgroup.subtree_control
 done
 chroot /host /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root TMPDIR=/dev/shm \
-	NACRE_BUILD='$NACRE_BUILD' NACRE_KILLS=5 NACRE_ROUNDS=3 /bin/bash -c '
+	NACRE_BUILD='$NACRE_BUILD' NACRE_KILLS=5 NACRE_ROUNDS=3 NACRE_CHANGES=40 NACRE_CONTAINERS=20 \
+	/bin/bash -c '
 	for t in $tests; do
 		timeout 240 "$NACRE_SRC/tests/proc/\$t.sh" >/dev/shm/out 2>&1 </dev/null
 		status=\$?
