@@ -100,12 +100,17 @@ usage_us() { # of CPU time
 	fi
 }
 set_limit "$TEST_ID/c" quota 60000
-began=${EPOCHREALTIME/./} used=$(usage_us)
-inside top -b -n 6 -d 2 >"$T/top"
-used=$(($(usage_us) - used)) took=$((${EPOCHREALTIME/./} - began))
-shown=$(awk '/^%Cpu/ && n++ { gsub(/.*:|,/, " "); busy += $1 + $3 + $5 } END { print busy / (n - 1) }' \
-	"$T/top")
-near "$shown" "$(awk -v u=$used -v t=$took 'BEGIN { print 100 * u / t }')" 2 "top: % of CPU"
+# Looked at whenever top has looked: a table comes at once when it is made.
+inside top -b -n 6 -d 2 | while IFS= read -r line; do
+	case $line in
+	"top -"*) echo "@ ${EPOCHREALTIME/./} $(usage_us)" ;;
+	%Cpu*) echo "$line" ;;
+	esac
+done >"$T/top"
+read -r shown used <<<"$(awk '/^%Cpu/ && n++ { gsub(/.*:|,/, " "); busy += $1 + $3 + $5 }
+	$1 == "@" { if (!at) { at = $2; had = $3 } now = $2; has = $3 }
+	END { print busy / (n - 1), 100 * (has - had) / (now - at) }' "$T/top")"
+near "$shown" "$used" 2 "top: % of CPU"
 set_limit "$TEST_ID/c" quota -1
 
 # --- time and load -----------------------------------------------------------------
