@@ -122,14 +122,14 @@ usage = (cpu + "/c/cpu.stat") if v2 else None
 if not v2:
     with open("/proc/self/mountinfo") as f:
         mounts = [l.split() for l in f if ",cpuacct" in l or " cgroup rw,cpuacct" in l]
-    usage = mounts[0][4] + cpu[cpu.rindex("/"):] + "/c/cpuacct.usage_all" if mounts else None
+    usage = mounts[0][4] + cpu[cpu.rindex("/"):] + "/c/cpuacct.usage" if mounts else None
 
 def used():
     with open(usage) as f:
         text = f.read()
     if v2:
         return int(text.split("usage_usec")[1].split()[0]) / 1e6
-    return sum(int(w) for l in text.splitlines()[1:] for w in l.split()[1:]) / 1e9
+    return int(text) / 1e9
 
 if usage:
     user = lambda: sum(rows()["cpu"][:3]) / 100
