@@ -242,6 +242,21 @@ static void read_unified(const struct oci_reader *resources, struct limits *l)
 	opt_list_done(&map);
 }
 
+/* Their controllers are not among those that a container gets a cgroup of. */
+static void refuse_others(const struct oci_reader *resources)
+{
+	struct oci_reader network = oci_below(resources, "network");
+	int64_t class_id = 0;
+
+	oci_int(&network, "classID", 0, UINT32_MAX, &class_id);
+	if (class_id || oci_length(&network, "priorities"))
+		oci_fail(resources, "network", "is not supported: it needs the controllers "
+			 "net_cls and net_prio");
+	if (oci_has(resources, "rdma") && json_object_object_length(
+						  oci_below(resources, "rdma").object))
+		oci_fail(resources, "rdma", "is not supported");
+}
+
 void oci_read_resources(const struct oci_reader *r, struct limits *l)
 {
 	if (!r->object)
@@ -253,4 +268,5 @@ void oci_read_resources(const struct oci_reader *r, struct limits *l)
 	read_hugepages(r, l);
 	read_devices(r, l);
 	read_unified(r, l);
+	refuse_others(r);
 }

@@ -158,15 +158,15 @@ int prepare_child(struct child *c, const struct cgroup_group *group,
 	return r;
 }
 
-int prepare_send_terminal(const char *path, int fd, struct fault *f)
+int prepare_send_fd(const char *socket_name, const char *path, const char *name, int fd,
+		    struct fault *f)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	union {
 		char bytes[CMSG_SPACE(sizeof(int))];
 		struct cmsghdr align;
 	} control = { .bytes = { 0 } };
-	char name[] = "/dev/pts/0";
-	struct iovec iov = { name, sizeof(name) - 1 };
+	struct iovec iov = { (char *)name, strlen(name) };
 	struct msghdr msg = {
 		.msg_iov = &iov, .msg_iovlen = 1,
 		.msg_control = control.bytes, .msg_controllen = sizeof(control.bytes),
@@ -175,7 +175,8 @@ int prepare_send_terminal(const char *path, int fd, struct fault *f)
 	struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
 
 	if (strlen(path) >= sizeof(address.sun_path))
-		return fault_set(f, -ENAMETOOLONG, "the console socket's path '%s' is too long", path);
+		return fault_set(f, -ENAMETOOLONG, "the path of the %s '%s' is too long", socket_name,
+				 path);
 	strcpy(address.sun_path, path);
 	c->cmsg_level = SOL_SOCKET;
 	c->cmsg_type = SCM_RIGHTS;
@@ -184,7 +185,12 @@ int prepare_send_terminal(const char *path, int fd, struct fault *f)
 
 	if (s < 0 || connect(s, (struct sockaddr *)&address, sizeof(address)) < 0 ||
 	    sendmsg(s, &msg, MSG_NOSIGNAL) < 0)
-		return fault_set(f, s < 0 ? s : -errno, "cannot send the terminal to the console "
-				 "socket '%s'", path);
+		return fault_set(f, s < 0 ? s : -errno, "cannot reach the %s '%s'", socket_name,
+				 path);
 	return 0;
+}
+
+int prepare_send_terminal(const char *path, int fd, struct fault *f)
+{
+	return prepare_send_fd("console socket", path, "/dev/pts/0", fd, f);
 }

@@ -17,5 +17,15 @@
 int prepare_child(struct child *child, const struct cgroup_group *group,
 		  const struct cgroup_layout *layout, struct fault *fault);
 
+/**
+ * prepare_send_fd() - connect to a socket and send a descriptor
+ * @socket_name: what kind of socket it is, for messages
+ * @name:	the text that goes along
+ *
+ * Return: 0 or negative errno with @fault.
+ */
+int prepare_send_fd(const char *socket_name, const char *path, const char *name, int fd,
+		    struct fault *fault);
+
 /** prepare_send_terminal() - send a descriptor to a console socket */
 int prepare_send_terminal(const char *socket_path, int fd, struct fault *fault);

@@ -40,6 +40,9 @@ wrong 's|{ "type": "network" }|{ "type": "network", "path": "/proc/self/ns/uts" 
 wrong 's|"source": "proc"|"source": "proc", "options": [ "sizzling=1" ]|' /proc
 wrong 's|"resources": {|"resources": { "memory": { "limit": "1G" },|' linux.resources.memory.limit
 wrong 's|"resources": {|"resources": { "unified": { "../x": "1" },|' ../x
+wrong 's|"resources": {|"resources": { "network": { "classID": 5 },|' linux.resources.network
+wrong 's|"resources": {|"resources": { "network": { "priorities": [ { "name": "lo", "priority": 1 } ] },|' linux.resources.network
+wrong 's|"resources": {|"resources": { "rdma": { "mlx5_1": { "hcaHandles": 3 } },|' linux.resources.rdma
 wrong 's|"cgroupsPath": "[^"]*"|"cgroupsPath": "/a/../../b"|' cgroupsPath
 wrong 's|"linux": {|"linux": { "seccomp": { "defaultAction": "SCMP_ACT_HOPE" },|' SCMP_ACT_HOPE
 wrong 's|"linux": {|"linux": { "intelRdt": {},|' intelRdt

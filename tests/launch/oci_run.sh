@@ -1,0 +1,78 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# "run" of a bundle: waited for, in the background, or kept until "delete"; another
+# configuration than the bundle's; a pidfd for whoever asked for one; a filter that
+# forbids what the runtime itself would ask.
+. "$(dirname "$0")/../lib/test.sh"
+. "$(dirname "$0")/../lib/launch.sh"
+. "$(dirname "$0")/../lib/oci.sh"
+defer oci delete --force "$ID"
+
+bundle sh -c 'echo ran; exit 3'
+eq "$(status_of oci run --bundle "$B" "$ID")" 3 "its status"
+eq "$(cat "$T/out")" ran "its output"
+oci_leaves_nothing "after run"
+
+eq "$(status_of oci run --bundle "$B" --keep "$ID")" 3 "its status with --keep"
+eq "$(cat "$T/out")" ran "its output with --keep"
+eq "$(status_in_state)" stopped "with --keep, after its end"
+oci delete "$ID"
+oci_leaves_nothing "after run --keep and delete"
+
+set_args sleep 1000
+oci run --detach --pid-file "$T/pid" --bundle "$B" "$ID" </dev/null >"$T/log" 2>&1
+eq "$(cat "$T/log")" "" "--detach prints nothing"
+eq "$(status_in_state)" running "with --detach"
+eq "$(readlink "/proc/$(cat "$T/pid")/ns/pid")" "$(oci exec "$ID" readlink /proc/self/ns/pid)" "the pid file"
+eq "$(status_of oci run -d --bundle "$B" "$ID")" 125 "the same id again"
+eq "$(status_in_state)" running "the first one after that"
+oci kill "$ID" KILL
+await exit "$(cat "$T/pid")"
+oci delete "$ID"
+oci_leaves_nothing "after run --detach"
+
+# What fails at the start, after the creation, leaves nothing either.
+config 's|"hostname"|"hooks": { "poststart": [ { "path": "/bin/false" } ] }, "hostname"|'
+eq "$(status_of oci run --detach --bundle "$B" "$ID")" 125 "a poststart hook that fails"
+oci_leaves_nothing "after a run that failed"
+
+bundle sh -c 'echo bundle'
+sed 's|echo bundle|echo other|' "$B/config.json" >"$B/other.json"
+eq "$(oci run --bundle "$B" --config other.json "$ID")" other "--config"
+eq "$(status_of oci run --bundle "$B" --config none.json "$ID")" 125 "--config of nothing"
+has "$(cat "$T/err")" "'none.json'" "message about it"
+
+# A filter that forbids to ask for the working directory, loaded before it is entered
+# or after; whether it lies outside is found out all the same.
+filter='"seccomp": { "defaultAction": "SCMP_ACT_ALLOW", "syscalls": [ { "names": [ "getcwd" ], "action": "SCMP_ACT_ERRNO" } ] }'
+for no_new_privs in true false; do
+	bundle sh -c 'echo in'
+	config "s|\"linux\": {|\"linux\": { $filter,|; s|\"cwd\": \"/\"|\"cwd\": \"/bin\"|"
+	config "s|\"noNewPrivileges\": [a-z]*|\"noNewPrivileges\": $no_new_privs|"
+	eq "$(oci run --bundle "$B" "$ID")" in "no getcwd, noNewPrivileges $no_new_privs"
+	config 's|"cwd": "/bin"|"cwd": "/proc/self/fd/9"|'
+	eq "$(status_of oci run --bundle "$B" --preserve-fds 10 "$ID" 9<"$T")" 125 \
+		"outside of the root, noNewPrivileges $no_new_privs"
+	has "$(cat "$T/err")" "/proc/self/fd/9" "message about it"
+done
+
+# The pidfd is that of the container's first process, and ends it.
+cat >"$T/kill_by_pidfd" <<'END'
+import array, signal, socket, sys
+s = socket.socket(socket.AF_UNIX)
+s.bind(sys.argv[1])
+s.listen()
+print("listening", flush=True)
+c = s.accept()[0]
+data, fds, _, _ = socket.recv_fds(c, 100, 1)
+signal.pidfd_send_signal(fds[0], signal.SIGKILL)
+END
+bundle sleep 1000
+mkfifo "$T/ready"
+python3 "$T/kill_by_pidfd" "$T/socket" >"$T/ready" &
+read -r _ <"$T/ready"
+eq "$(status_of oci run --bundle "$B" --pidfd-socket "$T/socket" "$ID")" 137 "ended through its pidfd"
+wait "$!"
+eq "$(status_of oci create --bundle "$B" --pidfd-socket "$T/none" "$ID")" 1 "a pidfd socket that is not there"
+has "$(cat "$T/err")" "pidfd socket" "message about it"
+oci_leaves_nothing "at the end"
