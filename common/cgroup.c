@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * How it works. libcgroup says which controllers are mounted where. What it
- * cannot say comes from /proc/self/mountinfo: which part of a hierarchy a mount
- * shows (a daemon in a container has to translate paths), the v2 tree where it
- * serves no controller, and mounts that others hide. cgroup.controllers at the
- * root of the v2 tree says what that tree serves besides. A recorded host, in
- * tests, has only these files. v1 is taken before v2: the kernel never lets both
- * serve a controller.
+ * How it works. /proc/self/mountinfo says which v1 controllers are mounted where,
+ * which part of a hierarchy a mount shows (a daemon in a container has to
+ * translate paths), and which mounts others hide. cgroup.controllers at the root
+ * of the v2 tree says what that tree serves besides. A recorded host, in tests,
+ * has only these files. v1 is taken before v2: the kernel never lets both serve a
+ * controller. What libcgroup finds can be added (cgroup_discover.h).
  */
 #include "config.h"
 #include "common/cgroup.h"
@@ -20,7 +19,6 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-#include "common/cgroup_discover.h"
 #include "common/cleanup.h"
 #include "common/errors.h"
 
@@ -44,15 +42,15 @@ static const struct {
 	const char *v1, *v2;
 	bool always;	/* every v2 directory has it, no controller needed */
 } controllers[CGROUP_CONTROLLER_COUNT] = {
-	[CGROUP_CPU] = { "cpu", "cpu" },
+	[CGROUP_CPU] = { "cpu", "cpu", false },
 	[CGROUP_CPUACCT] = { "cpuacct", "cpu", true },
-	[CGROUP_CPUSET] = { "cpuset", "cpuset" },
-	[CGROUP_MEMORY] = { "memory", "memory" },
-	[CGROUP_PIDS] = { "pids", "pids" },
-	[CGROUP_IO] = { "blkio", "io" },
+	[CGROUP_CPUSET] = { "cpuset", "cpuset", false },
+	[CGROUP_MEMORY] = { "memory", "memory", false },
+	[CGROUP_PIDS] = { "pids", "pids", false },
+	[CGROUP_IO] = { "blkio", "io", false },
 	[CGROUP_DEVICES] = { "devices", "devices", true },
 	[CGROUP_FREEZER] = { "freezer", "freezer", true },
-	[CGROUP_HUGETLB] = { "hugetlb", "hugetlb" },
+	[CGROUP_HUGETLB] = { "hugetlb", "hugetlb", false },
 };
 
 const char *cgroup_controller_name(enum cgroup_controller controller,
@@ -227,20 +225,6 @@ static bool shows_more(const struct cgroup_layout *layout, int now, size_t candi
 			   strcmp(layout->list[candidate].shown, "/") == 0);
 }
 
-static void take_found(void *arg, const char *controller, const char *mountpoint)
-{
-	struct cgroup_layout *layout = arg;
-
-	for (int c = 0; c < CGROUP_CONTROLLER_COUNT; c++) {
-		if (strcmp(controller, controllers[c].v1) != 0 &&
-		    strcmp(controller, controllers[c].v2) != 0)
-			continue;
-		for (size_t i = 0; i < layout->count; i++)
-			if (strcmp(layout->list[i].mountpoint, mountpoint) == 0)
-				layout->serves[c] = (int)i;
-	}
-}
-
 static void choose_v1(struct cgroup_layout *layout)
 {
 	for (size_t i = 0; i < layout->count; i++) {
@@ -293,8 +277,6 @@ int cgroup_layout_open(const char *proc_root, struct cgroup_layout **ret_layout)
 
 	layout->root = strdup(proc_root ? proc_root : "");
 	r = layout->root ? read_mounts(layout) : -ENOMEM;
-	if (r >= 0 && !proc_root)
-		r = cgroup_discover(take_found, layout);
 	if (r >= 0) {
 		choose_v1(layout);
 		r = choose_v2(layout);
@@ -306,6 +288,27 @@ int cgroup_layout_open(const char *proc_root, struct cgroup_layout **ret_layout)
 
 	*ret_layout = layout;
 	return 0;
+}
+
+void cgroup_layout_add(struct cgroup_layout *layout, const char *controller,
+		       const char *mountpoint)
+{
+	for (int c = 0; c < CGROUP_CONTROLLER_COUNT; c++) {
+		if (layout->serves[c] >= 0 || (strcmp(controller, controllers[c].v1) != 0 &&
+					       strcmp(controller, controllers[c].v2) != 0))
+			continue;
+		for (size_t i = 0; i < layout->count; i++)
+			if (strcmp(layout->list[i].mountpoint, mountpoint) == 0)
+				layout->serves[c] = (int)i;
+	}
+}
+
+bool cgroup_layout_is_complete(const struct cgroup_layout *layout)
+{
+	for (int c = 0; c < CGROUP_CONTROLLER_COUNT; c++)
+		if (layout->serves[c] < 0)
+			return false;
+	return true;
 }
 
 struct cgroup_layout *cgroup_layout_close(struct cgroup_layout *layout)

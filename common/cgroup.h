@@ -41,12 +41,22 @@ struct cgroup_layout;
  *		of a fixture tree in tests; NULL is the real one
  * @ret_layout:	give back with cgroup_layout_close()
  *
- * To be called before there are threads, see cgroup_discover().
- *
  * Return: 0; -ENOENT if no cgroup filesystem is mounted; -EIO if what is mounted
  * cannot be read; -ENOMEM; any open(2) error.
  */
 int cgroup_layout_open(const char *proc_root, struct cgroup_layout **ret_layout);
+
+/**
+ * cgroup_layout_add() - a controller that a mounted hierarchy serves
+ * @mountpoint:	of the hierarchy; one that the layout does not know is ignored
+ *
+ * What the layout found by itself stays.
+ */
+void cgroup_layout_add(struct cgroup_layout *layout, const char *controller,
+		       const char *mountpoint);
+
+/** cgroup_layout_is_complete() - whether every controller has a hierarchy */
+bool cgroup_layout_is_complete(const struct cgroup_layout *layout);
 
 /** cgroup_layout_close() - accepts NULL, returns NULL */
 struct cgroup_layout *cgroup_layout_close(struct cgroup_layout *layout);

@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <pwd.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -41,9 +40,10 @@ void check_userns(struct check_answer *a)
 void check_subids(struct check_answer *a)
 {
 	uint32_t uid_start, uids, gid_start, gids;
-	struct passwd *user = getpwuid(geteuid());
-	const char *name = user ? user->pw_name : "you";
+	char name[256];
 
+	if (!rootless_user_name(name, sizeof(name)))
+		strcpy(name, "you");
 	if (geteuid() == 0)
 		check_say(a, CHECK_YES, NULL, "root needs none");
 	else if (!rootless_find_ids("/etc/subuid", &uid_start, &uids) ||

@@ -45,13 +45,33 @@ bool rootless_is_needed(void)
 	return geteuid() != 0;
 }
 
+/*
+ * By hand and from the file: getpwuid(3) may load libraries, which a static program
+ * should not. Who is listed elsewhere has his name from his login.
+ */
+bool rootless_user_name(char *ret_name, size_t size)
+{
+	FILE *file = fopen("/etc/passwd", "re");
+	const char *name = getenv("USER");
+	struct passwd *user = NULL;
+
+	while (file && (user = fgetpwent(file)) && user->pw_uid != geteuid())
+		;
+	if (user)
+		name = user->pw_name;
+	snprintf(ret_name, size, "%s", name ? name : "");
+	if (file)
+		fclose(file);
+	return *ret_name;
+}
+
 /* Lines are "name:start:count" or "uid:start:count". */
 bool rootless_find_ids(const char *file, uint32_t *ret_start, uint32_t *ret_count)
 {
 	cleanup_buf struct buf text = BUF_INIT;
-	struct passwd *user = getpwuid(geteuid());
-	char number[16];
+	char number[16], name[256];
 	char *line, *rest;
+	bool named = rootless_user_name(name, sizeof(name));
 
 	snprintf(number, sizeof(number), "%u", geteuid());
 	if (buf_read_file(&text, AT_FDCWD, file) < 0 || !text.data)
@@ -62,7 +82,7 @@ bool rootless_find_ids(const char *file, uint32_t *ret_start, uint32_t *ret_coun
 		if (!colon)
 			continue;
 		*colon = '\0';
-		if (strcmp(line, number) != 0 && (!user || strcmp(line, user->pw_name) != 0))
+		if (strcmp(line, number) != 0 && (!named || strcmp(line, name) != 0))
 			continue;
 		if (sscanf(colon + 1, "%u:%u", ret_start, ret_count) == 2 && *ret_count)
 			return true;

@@ -9,6 +9,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "launcher/fault.h"
 #include "launcher/plan.h"
@@ -18,6 +19,9 @@ bool rootless_is_needed(void);
 
 /** rootless_is_root() - we are the machine's root, not that of a user's namespace */
 bool rootless_is_root(void);
+
+/** rootless_user_name() - our own, as /etc/passwd or the login has it; false: neither does */
+bool rootless_user_name(char *ret_name, size_t size);
 
 /** rootless_find_ids() - the first range that a file such as /etc/subuid grants us */
 bool rootless_find_ids(const char *file, uint32_t *ret_start, uint32_t *ret_count);

@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common/cgroup_discover.h"
 #include "common/log.h"
 #include "procfs/agent.h"
 #include "procfs/confine.h"
@@ -67,6 +68,8 @@ static int open_world(struct service *s)
 {
 	int r = cgroup_layout_open(s->config->root, &s->layout);
 
+	if (r >= 0 && !s->config->root)
+		r = cgroup_discover(s->layout);
 	if (r < 0)
 		return r;
 	s->world.layout = s->layout;

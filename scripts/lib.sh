@@ -34,7 +34,6 @@ libjson-c-dev   library json-c
 libseccomp-dev  library libseccomp
 uuid-dev        library uuid
 libcap-dev      library libcap
-libmnl-dev      library libmnl
 libarchive-dev  library libarchive
 libssl-dev      library libcrypto
 fuse3           command fusermount3

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config.h"
 #include "common/cgroup.h"
+#include "common/cgroup_discover.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -149,6 +150,7 @@ START_TEST(the_host_at_hand_can_be_read)
 	if (r == -ENOENT)
 		return;	/* a build chroot without cgroups */
 	ck_assert_int_eq(r, 0);
+	ck_assert_int_eq(cgroup_discover(layout), 0);
 	if (cgroup_layout_version(layout, CGROUP_MEMORY) != CGROUP_ABSENT) {
 		cleanup_fd int fd = -1;
 
