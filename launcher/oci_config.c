@@ -147,6 +147,8 @@ int oci_config_plan(const char *text, const struct oci_context *context,
 	if (!p->id || !p->bundle)
 		oci_no_memory(&r);
 	read_all(&r, context, p);
+	if (!error)
+		error = plan_check_sysctls(p, f);
 	if (error) {
 		plan_free(p);
 		return error;

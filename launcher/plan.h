@@ -255,3 +255,12 @@ const char *plan_env(const struct plan_process *process, const char *name);
  * directory and a cgroup.
  */
 bool plan_id_is_valid(const char *id);
+
+/**
+ * plan_check_sysctls() - whether all kernel values are the container's own
+ *
+ * A value that no namespace has would be the whole host's.
+ *
+ * Return: 0; -EINVAL with @fault that names it.
+ */
+int plan_check_sysctls(const struct plan *plan, struct fault *fault);

@@ -415,7 +415,7 @@ static int plan_rest(const struct run_config *c, struct plan *p, struct fault *f
 					 c->sysctls.items[i]);
 		r = opt_list_add(&p->sysctls, c->sysctls.items[i]);
 	}
-	return r;
+	return r < 0 ? r : plan_check_sysctls(p, f);
 }
 
 static int fill_plan(const struct run_config *c, const char *id, char *const *argv,

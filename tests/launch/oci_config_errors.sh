@@ -49,6 +49,14 @@ wrong 's|"linux": {|"linux": { "intelRdt": {},|' intelRdt
 wrong 's|"linux": {|"linux": { "uidMappings": [ { "containerID": 0, "hostID": 1, "size": 1 } ],|' uidMappings
 wrong 's|"linux": {|"linux": { "sysctl": { "net.nothing": "1" },|' net.nothing
 wrong 's|"linux": {|"linux": { "sysctl": { "kernel.domainname=x": "1" },|' "'kernel.domainname=x' is no name"
+# What would be the host's, not the container's.
+for key in kernel.panic vm.swappiness kernel.hostname net.//.kernel.panic kernel.semaphore fs.file-max; do
+	wrong 's|"linux": {|"linux": { "sysctl": { "'$key'": "1" },|' "'$key'"
+done
+wrong 's|{ "type": "network" },||;s|"linux": {|"linux": { "sysctl": { "net.ipv4.ip_forward": "1" },|' net.ipv4.ip_forward
+wrong 's|{ "type": "network" }|{ "type": "network", "path": "/proc/self/ns/net" }|;s|"linux": {|"linux": { "sysctl": { "net.ipv4.ip_forward": "1" },|' net.ipv4.ip_forward
+wrong 's|{ "type": "ipc" },||;s|"linux": {|"linux": { "sysctl": { "kernel.shm_rmid_forced": "1" },|' kernel.shm_rmid_forced
+wrong 's|"hostname"|"domainname": "a", "hostname"|;s|"linux": {|"linux": { "sysctl": { "kernel.domainname": "b" },|' domainname
 wrong 's|"hostname"|"hooks": { "prestart": [ { "path": "x" } ] }, "hostname"|' 'hooks.prestart[0].path'
 wrong '$d' JSON
 wrong '1s|.*|[|;2,$d' JSON
