@@ -135,20 +135,42 @@ static int open_null(struct child *c, struct fault *f)
 	return 0;
 }
 
-/* The root's tree goes on top of "/", where pivot_root finds it. */
+static bool hooks_come_before_pivot(const struct plan *p)
+{
+	return hooks_exist(p, HOOK_PRESTART) || hooks_exist(p, HOOK_CREATE_RUNTIME) ||
+	       hooks_exist(p, HOOK_CREATE_CONTAINER);
+}
+
+/*
+ * Hooks that look into this mount namespace, or mount something for the container,
+ * go by the root's path: then its tree must be there. Where we may not search that
+ * path, in a user namespace, they may not either.
+ */
+static int open_root_place(const struct child *c)
+{
+	const struct plan_rootfs *root = &c->plan->rootfs;
+	int flags = O_PATH | O_DIRECTORY | O_CLOEXEC;
+	int fd = -1;
+
+	if (root->directory && hooks_come_before_pivot(c->plan))
+		fd = open(root->directory, flags);
+	return fd < 0 ? neg_errno(open("/", flags)) : fd;
+}
+
+/* The root's tree goes on top of "/", if nobody looks for it elsewhere. */
 static int attach_root(struct child *c, struct fault *f)
 {
-	cleanup_fd int top = -1;
+	cleanup_fd int place = -1;
 	int r;
 
 	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
 		return fault_set(f, -errno, "cannot make the mounts private");
-	top = neg_errno(open("/", O_PATH | O_DIRECTORY | O_CLOEXEC));
-	if (top < 0)
-		return fault_set(f, top, "cannot open '/'");
+	place = open_root_place(c);
+	if (place < 0)
+		return fault_set(f, place, "cannot open '/'");
 	r = mount_set_propagation(c->root_fd, MS_PRIVATE | MS_REC);
 	if (r >= 0)
-		r = mount_attach(c->root_fd, top);
+		r = mount_attach(c->root_fd, place);
 	return r < 0 ? fault_set(f, r, "cannot attach the root") : 0;
 }
 
@@ -229,8 +251,7 @@ static int let_hooks_run(struct child *c, struct fault *f)
 {
 	int r;
 
-	if (!hooks_exist(c->plan, HOOK_PRESTART) && !hooks_exist(c->plan, HOOK_CREATE_RUNTIME) &&
-	    !hooks_exist(c->plan, HOOK_CREATE_CONTAINER))
+	if (!hooks_come_before_pivot(c->plan))
 		return 0;
 	r = channel_say(c->channel, CHANNEL_PREPARED, 0);
 	if (r >= 0)

@@ -52,3 +52,20 @@ config 's|"args": \[ "hook", "createRuntime"[^]]*\]|"args": [ "hook" ], "timeout
 create && fail "created although a hook hangs"
 has "$(cat "$T/log")" "did not end within 1 second" "message about a hook that hangs"
 oci_leaves_nothing "after hooks"
+
+# Hooks find the container's mounts below the root's path: from its namespace, and by
+# entering that, as those do that mount a device's libraries.
+mkdir "$T/library"
+echo found >"$T/library/file"
+cat >"$T/enter" <<'END'
+#!/bin/sh
+pid=$(sed -n 's/.*"pid": *\([0-9]*\).*/\1/p')
+exec nsenter -t "$pid" -m mount --bind "$1" "$2"
+END
+chmod +x "$T/enter"
+bundle cat /mnt/file
+mkdir -p "$B/rootfs/mnt"
+config 's|"hostname"|"hooks": { "prestart": [ { "path": "'"$T/enter"'", "args": [ "enter", "'"$T/library"'", "'"$B"'/rootfs/mnt" ], "env": [ "PATH=/usr/bin:/bin" ] } ], "createContainer": [ { "path": "/bin/sh", "args": [ "sh", "-c", "[ -e '"$B"'/rootfs/proc/self/stat ] \&\& [ -e '"$B"'/rootfs/mnt/file ] \&\& echo seen >'"$T"'/seen" ] } ] }, "hostname"|'
+eq "$(run_bundle)" found "what a prestart hook mounted"
+eq "$(cat "$T/seen")" seen "mounts below the root's path, in a createContainer hook"
+oci_leaves_nothing "after hooks that mount"
