@@ -22,7 +22,7 @@
 #include "launcher/channel.h"
 #include "launcher/child.h"
 #include "launcher/command.h"
-#include "launcher/creds.h"
+#include "launcher/exec_process.h"
 #include "launcher/oci_config.h"
 #include "launcher/prepare.h"
 #include "launcher/run_config.h"
@@ -37,43 +37,6 @@
 
 #define STATUS_EXEC_FAILED 255
 
-struct exec_config {
-	char *process;
-	char *pid_file;
-	char *console_socket;
-	char *cwd;
-	char *user;
-	char *apparmor;
-	struct opt_list env;
-	struct opt_list caps;
-	unsigned preserve_fds;
-	bool detach;
-	bool terminal;
-	bool help;
-};
-
-#define FIELD(name) offsetof(struct exec_config, name)
-
-static const struct opt rows[] = {
-	{ "process", 'p', OPT_STRING, FIELD(process), "FILE", "the process as JSON" },
-	{ "env", 'e', OPT_LIST, FIELD(env), "K=V", "a variable for the command" },
-	{ "cwd", 0, OPT_STRING, FIELD(cwd), "DIR", "directory to start in" },
-	{ "workdir", 'w', OPT_STRING, FIELD(cwd), "DIR", "the same" },
-	{ "user", 'u', OPT_STRING, FIELD(user), "UID[:GID]", "user and group" },
-	{ "tty", 't', OPT_FLAG, FIELD(terminal), NULL, "give it a terminal" },
-	{ "interactive", 'i', OPT_IGNORE, 0, NULL, "as it always is: stdin goes to the command" },
-	{ "cap", 'c', OPT_LIST, FIELD(caps), "NAME", "a capability more than the container's" },
-	{ "apparmor", 0, OPT_STRING, FIELD(apparmor), "PROFILE", "AppArmor profile of the command" },
-	{ "detach", 'd', OPT_FLAG, FIELD(detach), NULL, "do not wait for it" },
-	{ "pid-file", 0, OPT_STRING, FIELD(pid_file), "FILE", "write its pid there" },
-	{ "console-socket", 0, OPT_STRING, FIELD(console_socket), "SOCKET",
-	  "send the terminal there" },
-	{ "preserve-fds", 0, OPT_UINT, FIELD(preserve_fds), "N",
-	  "give descriptors 3 to 2+N to the command" },
-	{ "help", 'h', OPT_FLAG, FIELD(help), NULL, "print this" },
-};
-static const struct opt_table table = OPT_TABLE(rows);
-
 /* One more process in a container that runs. */
 struct execution {
 	struct runtime runtime;
@@ -82,6 +45,7 @@ struct execution {
 	struct signals signals;
 	struct spawn spawn;
 	struct child child;		/* for its terminal */
+	struct cgroup_group *below;	/* of its cgroup, what else it joins, or NULL */
 	pid_t pid;
 	int terminal_fd;
 	int listener;			/* of its filter, until the agent has it; -1 */
@@ -105,6 +69,10 @@ static void __attribute__((noreturn)) exec_main(void *context, int channel)
 	umask(0);
 	if (setsid() < 0 && errno != EPERM)
 		r = fault_set(&f, -errno, "cannot make a session");
+	if (r >= 0 && e->below)
+		r = cgroup_group_join_self(e->below, false);
+	if (r < 0)
+		fault_set(&f, r, "cannot join the cgroup '%s'", e->config->cgroup);
 	if (r >= 0)
 		r = sched_set_cpus(e->plan->process.sched.cpus_final, &f);
 	if (r >= 0)
@@ -117,87 +85,6 @@ static void __attribute__((noreturn)) exec_main(void *context, int channel)
 	}
 	channel_send_fault(channel, CHANNEL_FAULT, r, &f);
 	_exit(fault_status(&f));
-}
-
-/* Never inheritable ones: a program's file would give them to others. */
-static int add_caps(struct plan_process *p, const struct opt_list *names, struct fault *f)
-{
-	for (size_t i = 0; i < names->count; i++) {
-		int cap = creds_cap_by_name(names->items[i]);
-
-		if (cap < 0)
-			return fault_set(f, 0, "'%s' is no capability that this kernel knows",
-					 names->items[i]);
-		p->caps[CAP_SET_BOUNDING] |= UINT64_C(1) << cap;
-		p->caps[CAP_SET_PERMITTED] |= UINT64_C(1) << cap;
-		p->caps[CAP_SET_EFFECTIVE] |= UINT64_C(1) << cap;
-	}
-	return 0;
-}
-
-/* As the container's own process, but for what the user changes. */
-static int process_from_words(struct execution *e, const struct opt_list *words, struct fault *f)
-{
-	struct plan_process *p = &e->plan->process;
-	const struct exec_config *c = e->config;
-	unsigned uid, gid = 0;
-	char end;
-	int r = 0;
-
-	opt_list_done(&p->args);
-	for (size_t i = 1; r >= 0 && i < words->count; i++)
-		r = opt_list_add(&p->args, words->items[i]);
-	for (size_t i = 0; r >= 0 && i < c->env.count; i++)
-		r = opt_list_add(&p->env, c->env.items[i]);
-	if (r >= 0 && c->cwd) {
-		free(p->cwd);
-		p->cwd = strdup(c->cwd);
-		r = p->cwd ? 0 : -ENOMEM;
-	}
-	if (r >= 0 && c->apparmor) {
-		free(p->apparmor_profile);
-		p->apparmor_profile = strdup(c->apparmor);
-		r = p->apparmor_profile ? 0 : -ENOMEM;
-	}
-	if (r < 0)
-		return fault_set(f, r, "cannot prepare the process");
-	if (c->user) {
-		/* Strictly numbers: the container's own tables may say anything. */
-		if (strspn(c->user, "0123456789:") != strlen(c->user) || strlen(c->user) > 21 ||
-		    c->user[0] == ':' ||
-		    (sscanf(c->user, "%10u:%10u%c", &uid, &gid, &end) != 2 &&
-		     sscanf(c->user, "%10u%c", &uid, &end) != 1) ||
-		    strtoull(c->user, NULL, 10) >= UINT32_MAX)
-			return fault_set(f, 0, "'%s' is no UID or UID:GID", c->user);
-		p->uid = uid;
-		p->gid = gid;
-		/* Of "run" rights go by the user; a bundle says which there are. */
-		if (e->runtime.state->words.count)
-			p->caps[CAP_SET_EFFECTIVE] = p->caps[CAP_SET_PERMITTED] =
-				uid ? 0 : p->caps[CAP_SET_BOUNDING];
-	}
-	p->terminal = c->terminal;
-	if (p->args.count)
-		return add_caps(p, &c->caps, f);
-	return fault_set(f, 0, "no command is given\nUsage: nacre exec [OPTION]... ID COMMAND...");
-}
-
-static int process_from_file(struct execution *e, struct fault *f)
-{
-	cleanup_buf struct buf text = BUF_INIT;
-	struct plan_process *p = &e->plan->process;
-	uint64_t bounding = p->caps[CAP_SET_BOUNDING];
-	int r = buf_read_file(&text, AT_FDCWD, e->config->process);
-
-	if (r < 0)
-		return fault_set(f, 0, "cannot read the process '%s' (%s)", e->config->process,
-				 strerror(-r));
-	plan_process_done(p);
-	r = oci_process_parse(buf_text(&text), p, f);
-	/* A process that says nothing of capabilities has the container's bounds. */
-	if (r >= 0 && !p->caps[CAP_SET_BOUNDING] && !strstr(buf_text(&text), "\"capabilities\""))
-		p->caps[CAP_SET_BOUNDING] = bounding;
-	return r;
 }
 
 static int default_plan(struct execution *e, struct fault *f)
@@ -284,7 +171,10 @@ static int make_plan(struct execution *e, const struct opt_list *words, struct f
 	if (r >= 0)
 		r = take_filter(e, f);
 	if (r >= 0)
-		r = e->config->process ? process_from_file(e, f) : process_from_words(e, words, f);
+		r = e->config->process
+			? exec_process_from_file(e->config, &e->plan->process, f)
+			: exec_process_from_words(e->config, words, e->runtime.state->words.count,
+						  &e->plan->process, f);
 	if (r >= 0 && e->plan->process.terminal && e->config->detach && !e->config->console_socket)
 		r = fault_set(f, 0, "a detached process with a terminal needs --console-socket");
 	return r < 0 ? r : join_all(e, f);
@@ -348,6 +238,42 @@ static int serve(struct execution *e, struct fault *f)
 	}
 }
 
+/* In the hierarchies that have it; in the others the process is in the container's. */
+static int open_below(struct execution *e, struct fault *f)
+{
+	cleanup_free char *path = NULL;
+	int r;
+
+	if (!e->config->cgroup)
+		return 0;
+	if (!e->runtime.group)
+		return fault_set(f, 0, "option '--cgroup': container '%s' has no cgroup",
+				 e->runtime.state->id);
+	if (asprintf(&path, "%s/%s", e->runtime.state->cgroup_path, e->config->cgroup) < 0)
+		return fault_set(f, -ENOMEM, "cannot open the cgroup '%s'", e->config->cgroup);
+	r = cgroup_group_open(e->runtime.layout, path, &e->below);
+	if (r >= 0)
+		r = cgroup_group_prepare_join(e->below);
+	return r < 0 ? fault_set(f, r, "cannot open the cgroup '%s' of container '%s'",
+				 e->config->cgroup, e->runtime.state->id) : 0;
+}
+
+static int tell_pid(struct execution *e, struct fault *f)
+{
+	const struct exec_config *c = e->config;
+	cleanup_fd int pidfd = -1;
+	int r = 0;
+
+	if (c->pidfd_socket) {
+		pidfd = neg_errno((int)syscall(SYS_pidfd_open, e->pid, 0));
+		r = pidfd < 0 ? fault_set(f, pidfd, "the process is gone")
+			      : prepare_send_fd("pidfd socket", c->pidfd_socket, "pidfd", pidfd, f);
+	}
+	if (r >= 0 && c->pid_file)
+		r = runtime_write_pid_file(c->pid_file, e->pid, f);
+	return r;
+}
+
 static int execute(struct execution *e, struct fault *f)
 {
 	int r = 0;
@@ -359,7 +285,9 @@ static int execute(struct execution *e, struct fault *f)
 	if (r < 0)
 		return fault_set(f, r, "cannot join the cgroup of '%s'", e->runtime.state->id);
 
-	r = sched_set_cpus(e->plan->process.sched.cpus_initial, f);
+	r = open_below(e, f);
+	if (r >= 0)
+		r = sched_set_cpus(e->plan->process.sched.cpus_initial, f);
 	if (r < 0)
 		return r;
 	/* Nobody in the container may look at us while we enter. */
@@ -378,8 +306,8 @@ static int execute(struct execution *e, struct fault *f)
 		fault_set(f, 0, "the process ended before it was executed");
 		r = -ECHILD;
 	}
-	if (r >= 0 && e->config->pid_file)
-		r = runtime_write_pid_file(e->config->pid_file, e->pid, f);
+	if (r >= 0)
+		r = tell_pid(e, f);
 	if (r < 0 && e->pid) {
 		(void)kill(e->pid, SIGKILL);
 		(void)waitpid(e->pid, NULL, __WALL);
@@ -391,6 +319,8 @@ static int check_running(struct execution *e, struct fault *f)
 {
 	enum state_status status = runtime_status(&e->runtime);
 
+	if (status == STATE_PAUSED && e->config->ignore_paused)
+		return 0;
 	if (status == STATE_PAUSED)
 		return fault_set(f, 0, "container '%s' is paused\nResume it first: nacre resume %s",
 				 e->runtime.state->id, e->runtime.state->id);
@@ -429,7 +359,7 @@ int verb_exec(const struct globals *g, int argc, char **argv)
 	struct opt_list words = { 0 };
 	struct opt_error error = { "" };
 	struct fault f = FAULT_INIT;
-	int r = opt_parse_args(&table, argc, argv, &config, NULL, &error);
+	int r = opt_parse_args(&exec_options, argc, argv, &config, NULL, &error);
 
 	spawn_init(&e.spawn);
 	if (r == -EINVAL)
@@ -440,7 +370,7 @@ int verb_exec(const struct globals *g, int argc, char **argv)
 			r = -ENOMEM;
 	if (r >= 0 && config.help) {
 		puts("Usage: nacre exec [OPTION]... ID COMMAND [ARGUMENT]...\n");
-		opt_print_help(&table, "--", stdout);
+		opt_print_help(&exec_options, "--", stdout);
 		r = 0;
 	} else if (r >= 0 && !words.count) {
 		r = fault_set(&f, 0, "no container is named\nSee: nacre exec --help");
@@ -449,11 +379,12 @@ int verb_exec(const struct globals *g, int argc, char **argv)
 	}
 
 	spawn_done(&e.spawn);
+	cgroup_group_close(e.below);
 	runtime_close(&e.runtime);
 	plan_free(e.plan);
 	signals_close(&e.signals);
 	opt_list_done(&words);
-	opt_config_done(&table, &config);
+	opt_config_done(&exec_options, &config);
 	if (r >= 0)
 		return r;
 	return runtime_fail(g, &f, f.status ? f.status : STATUS_EXEC_FAILED);

@@ -7,6 +7,7 @@
 . "$(dirname "$0")/../lib/oci.sh"
 
 bundle sh -c 'exec sleep 1000'
+config 's|"noNewPrivileges": true|"noNewPrivileges": false|'
 create
 defer oci delete --force "$ID"
 oci start "$ID"
@@ -54,6 +55,23 @@ eq "$(oci exec --apparmor unconfined "$ID" echo yes)" yes "--apparmor unconfined
 eq "$(status_of oci exec --apparmor no-such-profile "$ID" true)" 255 "a profile that there is not"
 has "$(cat "$T/err")" "'no-such-profile'" "message about it"
 
+eq "$(oci exec -g 20 --additional-gids 30 "$ID" sed -n 's/^Groups:\t//p' /proc/self/status | tr -d ' ')" 2030 \
+	"--additional-gids"
+eq "$(status_of oci exec -g staff "$ID" true)" 255 "a group that is no number"
+eq "$(oci exec "$ID" sed -n 's/^NoNewPrivs:\t//p' /proc/self/status)" 0 "as the bundle has it"
+eq "$(oci exec --no-new-privs "$ID" sed -n 's/^NoNewPrivs:\t//p' /proc/self/status)" 1 "--no-new-privs"
+
+# A cgroup below the container's, made by somebody in the hierarchies he needs.
+for own in /sys/fs/cgroup/{memory,pids}/nacre/"$ID" /sys/fs/cgroup/nacre/"$ID"; do
+	[ ! -d "$own" ] || mkdir "$own/below"
+done
+has "$(oci exec --cgroup below "$ID" cat /proc/self/cgroup)" ":/below" "--cgroup"
+case $(oci exec "$ID" cat /proc/self/cgroup) in *:/below*) fail "joined without --cgroup" ;; esac
+for path in none ../..; do
+	eq "$(status_of oci exec --cgroup "$path" "$ID" true)" 255 "--cgroup $path"
+	has "$(cat "$T/err")" "'$path'" "message about it"
+done
+
 cat >"$T/process.json" <<'END'
 { "args": [ "sh", "-c", "echo $V; exec sleep 1000" ], "env": [ "V=from-file", "PATH=/bin" ], "cwd": "/", "user": { "uid": 7, "gid": 8 } }
 END
@@ -67,8 +85,12 @@ eq "$(status_in_state)" paused "after pause"
 eq "$(status_of oci exec "$ID" true)" 255 "exec while paused"
 has "$(cat "$T/err")" resume "the next step"
 eq "$(status_of oci pause "$ID")" 1 "a second pause"
+oci exec --ignore-paused --detach --pid-file "$T/pid" "$ID" sleep 1000 &
+paused=$!
 oci resume "$ID"
 eq "$(status_in_state)" running "after resume"
+wait "$paused" || fail "exec --ignore-paused failed"
+has "$(oci ps --format json "$ID")" "$(cat "$T/pid")" "exec --ignore-paused, after resume"
 eq "$(status_of oci resume "$ID")" 1 "a second resume"
 
 limit() { cat "/sys/fs/cgroup/memory/nacre/$ID/memory.limit_in_bytes" "/sys/fs/cgroup/nacre/$ID/memory.max" 2>/dev/null || true; }
