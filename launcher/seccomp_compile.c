@@ -22,6 +22,7 @@
 
 #include "common/cleanup.h"
 #include "common/errors.h"
+#include "launcher/seccomp_cache.h"
 
 #define SAVED_NAME "seccomp"
 #define MAGIC "nacre-seccomp 1\n"
@@ -61,7 +62,7 @@ static void name_of_key(const struct buf *key, char name[32])
 
 	for (size_t i = 0; i < key->length; i++)
 		hash = (hash ^ (unsigned char)key->data[i]) * UINT64_C(0x100000001b3);
-	snprintf(name, 32, ".seccomp-%016" PRIx64, hash);
+	snprintf(name, 32, SECCOMP_CACHE_PREFIX "%016" PRIx64, hash);
 }
 
 static int write_file(int dir_fd, const char *name, const struct seccomp_filter *filter,
@@ -211,13 +212,15 @@ int seccomp_compile(struct seccomp_filter *filter, int cache_fd, struct fault *f
 	if (buf_error(&key))
 		return fault_set(f, -ENOMEM, "cannot compile the system call filter");
 	name_of_key(&key, name);
-	if (cache_fd >= 0 && read_file(cache_fd, name, &key, filter) == 0)
+	if (cache_fd >= 0 && read_file(cache_fd, name, &key, filter) == 0) {
+		seccomp_cache_used(cache_fd, name);
 		return 0;
+	}
 	buf_reset(&filter->code);
 	r = compile(filter, f);
 	/* Without the file the next one compiles it again. */
-	if (r >= 0 && cache_fd >= 0)
-		(void)write_file(cache_fd, name, filter, &key);
+	if (r >= 0 && cache_fd >= 0 && write_file(cache_fd, name, filter, &key) >= 0)
+		seccomp_cache_trim(cache_fd);
 	return r;
 }
 

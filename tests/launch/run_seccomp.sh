@@ -52,4 +52,21 @@ find "$STATE" -name '.seccomp-*' -exec chmod 666 {} + -exec sh -c 'for f; do : >
 eq "$(call -- keyctl 0)" EPERM "with a cache that others wrote"
 find "$STATE" -name '.seccomp-*' -exec truncate -s -8 {} +
 eq "$(call -- keyctl 0)" EPERM "with a cache that is torn"
+
+# There are 64 at most: the longest unused go first, a use counts, and another profile is
+# what makes room.
+find "$STATE" -name '.seccomp-*' -delete
+run -- true
+default=$(programs | cut -d' ' -f1)
+directory=$(dirname "$(find "$STATE" -name "$default")")
+for ((i = 0; i < 70; i++)); do
+	touch -d "@$((1577836800 + i))" "$directory/.seccomp-old$i"
+done
+touch -d 2019-01-01 "$directory/$default"
+run -- true
+run --cap-add SYS_NICE -- true
+eq "$(programs | wc -l)" 64 "programs kept"
+has "$(programs)" "$default" "the one that was used"
+[ ! -e "$directory/.seccomp-old7" ] || fail "an old one is kept"
+[ -e "$directory/.seccomp-old8" ] || fail "a newer one is gone"
 leaves_nothing "after all"
