@@ -25,6 +25,7 @@
 #include "launcher/paths.h"
 #include "launcher/prepare.h"
 #include "launcher/rootfs_copy.h"
+#include "launcher/rootless.h"
 #include "launcher/seccomp.h"
 #include "launcher/start_socket.h"
 #include "launcher/tree.h"
@@ -163,13 +164,21 @@ static void end_view_daemon(struct container *c)
 		views_end_daemon();
 }
 
+/* All others are held by descriptors, and are mounted nowhere but in the container. */
+static bool makes_mounts(const struct container *c)
+{
+	return c->plan->rootfs.driver == ROOTFS_UNIONFS || c->state->detached ||
+	       !rootless_is_root();
+}
+
 /*
  * Mounts made for one container are nobody else's business, and end with the
- * last process that has them, however we end.
+ * last process that has them, however we end. That end takes the kernel a grace
+ * period, up to 20 ms where it is busy, so there is none without need.
  */
 static int hide_mounts(struct container *c, struct fault *f)
 {
-	if (!c->supervised)
+	if (!c->supervised || !makes_mounts(c))
 		return 0;
 	c->host_mounts = neg_errno(open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC));
 	if (unshare(CLONE_NEWNS) < 0)
