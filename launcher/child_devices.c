@@ -128,6 +128,9 @@ int child_make_devices(struct child *c, struct fault *f)
 					 default_links[i].name);
 	}
 	for (i = 0; i < p->device_count; i++) {
+		/* Its own devpts has one: the host's would lead to the host's terminals. */
+		if (p->default_devices && strcmp(p->devices[i].path, "/dev/ptmx") == 0)
+			continue;
 		r = make_device(c, &p->devices[i]);
 		if (r < 0)
 			return fault_set(f, r, "cannot make the device '%s' in the root",

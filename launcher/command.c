@@ -143,12 +143,13 @@ static bool is_below_root(void)
  * A working directory that lies outside of the root would be a way out: it can
  * be reached through a descriptor that somebody forgot to close.
  */
-static int enter_workdir(const struct plan_process *p, struct fault *f)
+static int enter_workdir(const struct plan_process *p, bool entered, struct fault *f)
 {
 	char path[PATH_MAX];
 	bool inside;
 
-	if (chdir(p->cwd) < 0)
+	/* One that the user may not enter is where it begins all the same. */
+	if (chdir(p->cwd) < 0 && !(entered && errno == EACCES))
 		return fault_set(f, -errno, "cannot enter the working directory '%s'", p->cwd);
 	if (getcwd(path, sizeof(path)))
 		inside = path[0] == '/';
@@ -271,6 +272,7 @@ static int load_filter(const struct command *command, struct fault *f)
 static int apply_rules(const struct plan_process *p, const struct command *command,
 		       struct fault *f)
 {
+	bool entered;
 	int r = 0;
 
 	if (p->no_new_privs && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
@@ -281,10 +283,11 @@ static int apply_rules(const struct plan_process *p, const struct command *comma
 	 */
 	if (!p->no_new_privs)
 		r = load_filter(command, f);
+	entered = chdir(p->cwd) == 0;
 	if (r >= 0)
 		r = become_user(command, p, f);
 	if (r >= 0)
-		r = enter_workdir(p, f);
+		r = enter_workdir(p, entered, f);
 	if (r >= 0 && p->no_new_privs)
 		r = load_filter(command, f);
 	return r;
@@ -325,22 +328,39 @@ static char *home_variable(const struct plan_process *p)
 	return asprintf(&variable, "HOME=%s", home) < 0 ? NULL : variable;
 }
 
+/* Of a variable given twice the last one counts; getenv(3) would find the first. */
+static void fill_environment(const struct plan_process *p, char *home, char **envp)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < p->env.count; i++) {
+		char *item = p->env.items[i];
+		size_t length = strcspn(item, "=") + 1;
+		bool again = home && strncmp(item, "HOME=", length) == 0;
+
+		for (size_t later = i + 1; !again && later < p->env.count; later++)
+			again = strncmp(item, p->env.items[later], length) == 0;
+		if (!again)
+			envp[count++] = item;
+	}
+	envp[count] = home;
+}
+
 int command_execute(const struct command *command, struct fault *f)
 {
 	const struct plan_process *p = command->process ? command->process
 							: &command->plan->process;
 	cleanup_free char **argv = calloc(p->args.count + 1, sizeof(*argv));
 	cleanup_free char **envp = calloc(p->env.count + 2, sizeof(*envp));
-	cleanup_free char *home = plan_env(p, "HOME") ? NULL : home_variable(p);
+	const char *given = plan_env(p, "HOME");
+	cleanup_free char *home = given && *given ? NULL : home_variable(p);
 	char path[PATH_MAX];
 	int r;
 
 	if (!argv || !envp)
 		return fault_set(f, -ENOMEM, "cannot start the command");
 	memcpy(argv, p->args.items, p->args.count * sizeof(*argv));
-	if (p->env.count)
-		memcpy(envp, p->env.items, p->env.count * sizeof(*envp));
-	envp[p->env.count] = home;
+	fill_environment(p, home, envp);
 
 	if (setsid() < 0 && errno != EPERM)
 		return fault_set(f, -errno, "cannot make a session");

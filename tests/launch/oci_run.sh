@@ -56,6 +56,21 @@ for no_new_privs in true false; do
 	has "$(cat "$T/err")" "/proc/self/fd/9" "message about it"
 done
 
+# The last of two variables counts, and an empty HOME is none.
+bundle env
+config 's|"env": \[[^]]*\]|"env": [ "A=1", "PATH=/bin", "HOME=", "A=2", "AB=3" ]|'
+mkdir -p "$B/rootfs/etc"
+echo root:x:0:0::/root:/bin/sh >"$B/rootfs/etc/passwd"
+eq "$(oci run --bundle "$B" "$ID" | sort | tr '\n' ' ')" "A=2 AB=3 HOME=/root PATH=/bin " "variables"
+
+# A user begins in a directory that he could not enter, as with other runtimes; one that
+# is not there stays an error. The host's ptmx does not replace the container's.
+bundle sh -c 'pwd; readlink /dev/ptmx'
+mkdir -m 700 "$B/rootfs/closed"
+config 's|"cwd": "/"|"cwd": "/closed"|; s|"uid": 0, "gid": 0|"uid": 7, "gid": 7|'
+config 's|"linux": {|"linux": { "devices": [ { "path": "/dev/ptmx", "type": "c", "major": 5, "minor": 2 } ],|'
+eq "$(oci run --bundle "$B" "$ID" | tr '\n' ' ')" "/closed pts/ptmx " "in a closed directory"
+
 # The pidfd is that of the container's first process, and ends it.
 cat >"$T/kill_by_pidfd" <<'END'
 import array, signal, socket, sys
