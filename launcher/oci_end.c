@@ -27,14 +27,14 @@ struct end_config {
 #define FIELD(name) offsetof(struct end_config, name)
 
 static const struct opt kill_rows[] = {
-	{ "all", 'a', OPT_FLAG, FIELD(all), NULL, "signal every process of the container" },
-	{ "help", 'h', OPT_FLAG, FIELD(help), NULL, "print this" },
+	{ "all", 'a', OPT_FLAG, FIELD(all), NULL, "signal every process of the container", NULL },
+	{ "help", 'h', OPT_FLAG, FIELD(help), NULL, "print this", NULL },
 };
 static const struct opt_table kill_table = OPT_TABLE(kill_rows);
 
 static const struct opt delete_rows[] = {
-	{ "force", 'f', OPT_FLAG, FIELD(force), NULL, "kill it first; one that is gone is fine" },
-	{ "help", 'h', OPT_FLAG, FIELD(help), NULL, "print this" },
+	{ "force", 'f', OPT_FLAG, FIELD(force), NULL, "kill it first; one that is gone is fine", NULL },
+	{ "help", 'h', OPT_FLAG, FIELD(help), NULL, "print this", NULL },
 };
 static const struct opt_table delete_table = OPT_TABLE(delete_rows);
 
@@ -69,11 +69,26 @@ static void leave_mark(struct runtime *r, const char *name)
 	cleanup_fd_(&fd);
 }
 
+/* Without pids of its own the end of its first process is not that of the others. */
+static bool has_others(struct runtime *r)
+{
+	cleanup_free pid_t *pids = NULL;
+	struct fault ignored = FAULT_INIT;
+	struct plan *plan = NULL;
+	bool shares = runtime_plan(r, &plan, &ignored) >= 0 && plan->ns[NS_PID].how != NS_NEW;
+
+	plan_free(plan);
+	return shares && r->state->cgroup_path && runtime_open_cgroups(r, &ignored) >= 0 &&
+	       cgroup_group_pids(r->group, &pids) > 0;
+}
+
 static int kill_container(struct runtime *r, int signal, bool all, struct fault *f)
 {
 	enum state_status status = runtime_status(r);
 	int result;
 
+	if (signal == SIGKILL && !all)
+		all = has_others(r);
 	if (all && r->state->cgroup_path && runtime_open_cgroups(r, f) >= 0) {
 		result = cgroup_group_signal(r->group, signal);
 		return result < 0 ? fault_set(f, result, "cannot signal container '%s'",

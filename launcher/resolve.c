@@ -4,7 +4,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/openat2.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -13,6 +15,8 @@
 
 #include "common/cleanup.h"
 #include "common/errors.h"
+
+#define LINKS_MAX 8		/* to nowhere, one after the other */
 
 static int open_in_root(int root_fd, const char *path, uint64_t flags)
 {
@@ -118,18 +122,31 @@ int resolve_make_parent(int root_fd, const char *path, char **ret_name)
 	return fd;
 }
 
-int resolve_make_target(int root_fd, const char *path, bool directory, bool no_follow)
+/* Where the symlink @name in @path's directory leads, as a path in the root. */
+static int read_link(int parent, const char *name, const char *path, char **ret_path)
 {
-	cleanup_free char *name = NULL;
-	cleanup_fd int parent = -1;
-	int r = resolve_open(root_fd, path, no_follow);
+	size_t length = strlen(path);
+	char to[PATH_MAX];
+	ssize_t n = readlinkat(parent, name, to, sizeof(to) - 1);
 
-	if (r != -ENOENT)
-		return r;
-	if (directory)
-		return resolve_make_dir(root_fd, path, 0755);
+	if (n < 0)
+		return -errno;
+	to[n] = '\0';
+	while (length && path[length - 1] == '/')
+		length--;
+	while (length && path[length - 1] != '/')
+		length--;
+	if (to[0] == '/')
+		length = 0;
+	return asprintf(ret_path, "%.*s%s", (int)length, path, to) < 0 ? -ENOMEM : 0;
+}
 
-	parent = resolve_make_parent(root_fd, path, &name);
+static int make_file(int root_fd, const char *path, bool no_follow, unsigned links)
+{
+	cleanup_free char *name = NULL, *to = NULL;
+	cleanup_fd int parent = resolve_make_parent(root_fd, path, &name);
+	int r;
+
 	if (parent < 0)
 		return parent;
 	/* O_EXCL follows no symlink, so the file appears here or nowhere. */
@@ -139,5 +156,25 @@ int resolve_make_target(int root_fd, const char *path, bool directory, bool no_f
 		return r;
 	if (r >= 0)
 		close(r);
-	return resolve_open(root_fd, path, no_follow);
+	r = resolve_open(root_fd, path, no_follow);
+	/*
+	 * It is a symlink to nowhere, as images have for resolv.conf: what it names
+	 * is made, by its path in the root and step by step as any other.
+	 */
+	if (r != -ENOENT || no_follow)
+		return r;
+	if (!links)
+		return -ELOOP;
+	r = read_link(parent, name, path, &to);
+	return r < 0 ? r : make_file(root_fd, to, no_follow, links - 1);
+}
+
+int resolve_make_target(int root_fd, const char *path, bool directory, bool no_follow)
+{
+	int r = resolve_open(root_fd, path, no_follow);
+
+	if (r != -ENOENT)
+		return r;
+	return directory ? resolve_make_dir(root_fd, path, 0755)
+			 : make_file(root_fd, path, no_follow, LINKS_MAX);
 }

@@ -47,6 +47,9 @@ int resolve_make_parent(int root_fd, const char *path, char **ret_name);
  * resolve_make_target() - what a mount covers, made if it is missing
  * @directory:	what to make: a directory, or an empty file
  *
- * Return: an O_PATH descriptor; errors as for resolve_make_dir().
+ * A file behind a symlink to nowhere is made where that leads, inside the root.
+ *
+ * Return: an O_PATH descriptor; -ELOOP if links lead on and on; errors as for
+ * resolve_make_dir().
  */
 int resolve_make_target(int root_fd, const char *path, bool directory, bool no_follow);

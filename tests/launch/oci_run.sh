@@ -71,6 +71,40 @@ config 's|"cwd": "/"|"cwd": "/closed"|; s|"uid": 0, "gid": 0|"uid": 7, "gid": 7|
 config 's|"linux": {|"linux": { "devices": [ { "path": "/dev/ptmx", "type": "c", "major": 5, "minor": 2 } ],|'
 eq "$(oci run --bundle "$B" "$ID" | tr '\n' ' ')" "/closed pts/ptmx " "in a closed directory"
 
+# A mount goes where a symlink in the image leads, made if it is not there, and never
+# out of the root.
+echo mounted >"$T/source"
+for to in ../run/deep/file /run/deep/file ../../../../../run/deep/file "../run/link"; do
+	bundle cat /etc/file
+	mkdir -p "$B/rootfs/etc" "$B/rootfs/run"
+	ln -s "$to" "$B/rootfs/etc/file"
+	ln -s "$T/outside/file" "$B/rootfs/run/link"
+	add_mount '{ "destination": "/etc/file", "type": "bind", "source": "'"$T"'/source", "options": [ "bind", "ro" ] }'
+	eq "$(oci run --bundle "$B" "$ID")" mounted "through a symlink to $to"
+	[ ! -e "$T/outside" ] || fail "made outside of the root, through $to"
+done
+ln -sfn file "$B/rootfs/etc/file"
+eq "$(status_of oci run --bundle "$B" "$ID")" 125 "through a symlink to itself"
+
+# Where the host's pids are used, KILL reaches all of the container's processes, also
+# when the first one has ended.
+bundle sleep 1000
+config 's|{ "type": "pid" }, ||'
+for first in alive gone; do
+	oci run --detach --bundle "$B" --pid-file "$T/pid" "$ID" </dev/null >/dev/null 2>&1
+	oci exec --detach --pid-file "$T/pid2" "$ID" sleep 1000 </dev/null >/dev/null 2>&1
+	if [ $first = gone ]; then
+		kill -KILL "$(cat "$T/pid")"
+		await exit "$(cat "$T/pid")"
+	fi
+	oci kill "$ID" KILL
+	await exit "$(cat "$T/pid2")"
+	await exit "$(cat "$T/pid")"
+	eq "$(status_of oci kill "$ID" KILL)" 1 "KILL when nothing is left, first process $first"
+	has "$(cat "$T/err")" "container not running" "message about it"
+	oci delete "$ID"
+done
+
 # The pidfd is that of the container's first process, and ends it.
 cat >"$T/kill_by_pidfd" <<'END'
 import array, signal, socket, sys
