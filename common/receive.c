@@ -7,8 +7,10 @@
 #include <linux/futex.h>
 #include <limits.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -37,6 +39,7 @@ enum {
 
 static _Thread_local int thread_epoll_fd = -1;
 static _Thread_local bool thread_hot;
+static _Thread_local struct fusek_in_header *thread_header;
 
 static int64_t now_ns(void)
 {
@@ -77,12 +80,34 @@ int receive_init(struct receive *r, int device_fd, int stop_fd,
 	return neg_errno(fcntl(device_fd, F_SETFL, flags | O_NONBLOCK));
 }
 
+void receive_thread_begin(struct fusek_in_header *header)
+{
+	thread_header = header;
+}
+
+/* In one call, the header to where it outlives us. */
+static ssize_t read_request(const struct receive *r, void *buf, size_t size)
+{
+	struct fusek_in_header *h = thread_header;
+	const struct iovec parts[] = {
+		{ h, sizeof(*h) }, { (char *)buf + sizeof(*h), size - sizeof(*h) },
+	};
+	ssize_t n;
+
+	if (!h)
+		return neg_errno64(read(r->device_fd, buf, size));
+	n = neg_errno64(readv(r->device_fd, parts, 2));
+	if (n > 0)
+		memcpy(buf, h, sizeof(*h));
+	return n;
+}
+
 static ssize_t try_once(const struct receive *r, void *buf, size_t size)
 {
 	ssize_t n;
 
 	do
-		n = neg_errno64(read(r->device_fd, buf, size));
+		n = read_request(r, buf, size);
 	while (n == -ENOENT);	/* its asker gave up at this moment */
 	return n;
 }
@@ -284,6 +309,7 @@ ssize_t receive_read(struct receive *r, void *buf, size_t size)
 
 void receive_thread_done(struct receive *r)
 {
+	thread_header = NULL;
 	become_cold(r);
 	if (thread_epoll_fd >= 0)
 		close(thread_epoll_fd);

@@ -16,6 +16,8 @@
  */
 #pragma once
 
+#include "common/fuse_kernel.h"
+
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -50,6 +52,13 @@ struct receive {
  */
 int receive_init(struct receive *r, int device_fd, int stop_fd,
 		 unsigned spin_us, bool heeds_load);
+
+/**
+ * receive_thread_begin() - where what the calling thread reads leaves its header
+ * @header:	lent until receive_thread_done(); its .unique is what the kernel wrote,
+ *		in the same moment at which it handed the request out. NULL: nowhere.
+ */
+void receive_thread_begin(struct fusek_in_header *header);
 
 /**
  * receive_read() - wait for a request and read it

@@ -11,7 +11,7 @@
 #include "common/errors.h"
 
 #define RECORD_MAGIC   UINT32_C(0x6e616372)
-#define RECORD_VERSION 1
+#define RECORD_VERSION 2
 
 static size_t round_to_page(size_t bytes)
 {
@@ -110,8 +110,10 @@ struct record_slot *record_slot_take(struct record *r)
 	for (unsigned i = 0; i < RECORD_SLOTS; i++) {
 		uint32_t was = 0;
 
-		if (atomic_compare_exchange_strong(&r->slots[i].taken, &was, 1))
+		if (atomic_compare_exchange_strong(&r->slots[i].taken, &was, 1)) {
+			atomic_store(&r->slots[i].tid, gettid());
 			return &r->slots[i];
+		}
 	}
 	return NULL;
 }
@@ -142,8 +144,33 @@ void record_begin(struct record_slot *slot, uint64_t unique, uint32_t opcode)
 
 void record_end(struct record_slot *slot)
 {
-	if (slot)
-		atomic_store_explicit(&slot->working, 0, memory_order_release);
+	if (!slot)
+		return;
+	__atomic_store_n(&slot->in.unique, 0, __ATOMIC_RELAXED);
+	atomic_store_explicit(&slot->working, 0, memory_order_release);
+}
+
+struct record_passed *record_pass(struct record *r, uint64_t unique)
+{
+	for (unsigned i = 0; i < RECORD_PASSED; i++) {
+		struct record_passed *p = &r->passed[i];
+		uint64_t none = 0;
+
+		if (!atomic_compare_exchange_strong(&p->unique, &none,
+						    unique & ~FUSEK_UNIQUE_RESEND))
+			continue;
+		atomic_store(&p->is_begun, 0);
+		return p;
+	}
+	return NULL;
+}
+
+void record_pass_end(struct record_passed *p)
+{
+	if (!p)
+		return;
+	atomic_store(&p->is_begun, 0);
+	atomic_store(&p->unique, 0);
 }
 
 static size_t iov_bytes(const struct iovec *iov, int count)
@@ -207,6 +234,32 @@ static void blame(struct record *r, uint64_t unique)
 	*least = (struct record_suspect){ .unique = unique, .crashes = 1 };
 }
 
+unsigned record_adopt_passed(struct record *r, uint64_t ret_lost[RECORD_PASSED])
+{
+	unsigned lost = 0;
+
+	for (unsigned i = 0; i < RECORD_PASSED; i++) {
+		struct record_passed *p = &r->passed[i];
+		uint64_t unique = atomic_load(&p->unique);
+
+		if (!unique)
+			continue;
+		if (atomic_load(&p->is_begun) && atomic_load(&r->crashed))
+			blame(r, unique);
+		ret_lost[lost++] = unique;
+		record_pass_end(p);
+	}
+	return lost;
+}
+
+/* Read, perhaps not begun yet. */
+static uint64_t in_hand(const struct record_slot *slot)
+{
+	uint64_t working = atomic_load(&slot->working);
+
+	return working ? working : slot->in.unique & ~FUSEK_UNIQUE_RESEND;
+}
+
 unsigned record_adopt(struct record *r, uint64_t ret_lost[RECORD_SLOTS])
 {
 	bool crashed = atomic_load(&r->crashed);
@@ -220,9 +273,10 @@ unsigned record_adopt(struct record *r, uint64_t ret_lost[RECORD_SLOTS])
 			adopt_reply(r, &slot->reply);
 		else if (working && crashed)
 			blame(r, working);
-		if (working)
-			ret_lost[lost++] = working;
+		if (in_hand(slot))
+			ret_lost[lost++] = in_hand(slot);
 
+		slot->in.unique = 0;
 		atomic_store(&slot->decided, 0);
 		atomic_store(&slot->working, 0);
 		atomic_store(&slot->taken, 0);

@@ -13,6 +13,10 @@
  * keeps such orphans and answers from them when the kernel sends the request
  * again; an unlink is not tried twice.
  *
+ * A request is read with its header into the slot, so that it is known from the moment
+ * at which the kernel let go of it. One that is handed on to a thread which has time for
+ * long work is written down once more, apart from slots, and counts how far it got.
+ *
  * A slot has one writer. A reply's bytes are valid only after `decided` was
  * stored, with release order; the reader is another process that begins after
  * the writer's death.
@@ -35,6 +39,7 @@ enum {
 	RECORD_SUSPECTS = 32,
 	RECORD_INIT_BYTES = 256,
 	RECORD_KEPT = 16384,	   /* descriptors: SESSION_KEPT_MAX */
+	RECORD_PASSED = 1024,
 	RECORD_CRASHES_ALLOWED = 3, /* then a request is answered EIO */
 };
 
@@ -53,12 +58,21 @@ struct record_reply {
 
 struct record_slot {
 	_Atomic uint32_t taken;
-	uint32_t unused;
+	_Atomic int32_t tid;		/* who took it */
+	struct fusek_in_header in;	/* what was read; .unique is 0: nothing */
 	_Atomic uint64_t working;	/* unique id in hand, 0: none */
 	_Atomic uint64_t decided;	/* unique id of reply, 0: none */
 	struct record_reply reply;
 	_Atomic uint64_t replies;
 	_Atomic uint64_t requests[RECORD_OPCODES];
+};
+
+/* A request that was handed on to another thread. */
+struct record_passed {
+	_Atomic uint64_t unique;	/* 0: empty */
+	_Atomic uint64_t progress;	/* counted up while it is worked on */
+	_Atomic uint32_t is_begun;
+	uint32_t unused;
 };
 
 /* A request that was in hand when a worker crashed. */
@@ -78,7 +92,7 @@ struct record {
 	_Atomic uint32_t crashed;	/* the last death was a crash, not a kill */
 	_Atomic uint32_t stopping;	/* take no more requests, and end */
 	uint32_t init_bytes;
-	uint32_t unused;
+	_Atomic uint32_t largest_bytes;	/* of a request so far, or somewhat more */
 	uint64_t offered;		/* INIT flags of the kernel, 64 of them */
 	_Atomic uint64_t granted;	/* those that our reply asked for */
 	uint32_t minor;			/* the kernel's protocol minor */
@@ -87,6 +101,7 @@ struct record {
 	struct record_reply orphans[RECORD_ORPHANS];
 	struct record_suspect suspects[RECORD_SUSPECTS];
 	struct record_slot slots[RECORD_SLOTS];
+	struct record_passed passed[RECORD_PASSED];
 	int32_t kept[RECORD_KEPT];	/* the holder's descriptor, 0: none */
 	_Atomic uint8_t kept_taken[RECORD_KEPT];
 };
@@ -132,6 +147,12 @@ void record_decide(struct record_slot *slot, const struct iovec *iov, int count)
 /** record_sent() - the kernel has the reply, or does not want it */
 void record_sent(struct record_slot *slot);
 
+/** record_pass() - a request is handed on; NULL if too many are */
+struct record_passed *record_pass(struct record *r, uint64_t unique);
+
+/** record_pass_end() - it was answered, or was not handed on after all; NULL is fine */
+void record_pass_end(struct record_passed *p);
+
 /**
  * record_adopt() - take over from a dead worker; before any slot is taken
  * @ret_lost:	filled with the unique ids that were in hand
@@ -139,6 +160,9 @@ void record_sent(struct record_slot *slot);
  * Return: how many were in hand, at most RECORD_SLOTS.
  */
 unsigned record_adopt(struct record *r, uint64_t ret_lost[RECORD_SLOTS]);
+
+/** record_adopt_passed() - the same of what was handed on; some may be in hand, too */
+unsigned record_adopt_passed(struct record *r, uint64_t ret_lost[RECORD_PASSED]);
 
 /** record_orphan() - the reply a dead worker decided, or NULL; strike it out
  *	with record_orphan_sent() */

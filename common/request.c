@@ -23,6 +23,7 @@ static _Thread_local struct record_slot *thread_slot;
 static _Thread_local bool thread_resent;
 static _Thread_local const struct fusek_in_header *thread_request;
 static _Thread_local struct fusek_open_out thread_open_extra;
+static _Thread_local struct record_passed *thread_passed;
 
 static ssize_t send_reply(int fd, const struct iovec *iov, int count);
 static ssize_t send_spliced(int pipe_fd, int fd, size_t bytes, unsigned flags);
@@ -52,6 +53,39 @@ static struct record_slot *my_slot(void)
 		(void)pthread_setspecific(slot_key, thread_slot);
 	}
 	return thread_slot;
+}
+
+struct fusek_in_header *request_header_place(void)
+{
+	struct record_slot *slot = my_slot();
+
+	return slot ? &slot->in : NULL;
+}
+
+struct session_passed *session_pass_request(struct session *s)
+{
+	return thread_request ?
+		       (void *)record_pass(s->record, thread_request->unique) : NULL;
+}
+
+void session_take_request(struct session_passed *passed)
+{
+	thread_passed = (void *)passed;
+	if (thread_passed)
+		atomic_store(&thread_passed->is_begun, 1);
+}
+
+void session_note_progress(void)
+{
+	if (thread_passed)
+		atomic_fetch_add_explicit(&thread_passed->progress, 1,
+					  memory_order_relaxed);
+}
+
+void session_end_request(struct session_passed *passed)
+{
+	record_pass_end((void *)passed);
+	thread_passed = NULL;
 }
 
 bool session_is_resent(const struct session *s)

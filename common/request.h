@@ -13,6 +13,10 @@
  *	by here. Return: 0; -EAGAIN */
 int request_init(struct session *s);
 
+/** request_header_place() - where the calling thread's requests leave their header, so
+ *	that a successor knows them; NULL: there is no place left */
+struct fusek_in_header *request_header_place(void);
+
 /** request_work_on() - a request was received: have it answered */
 void request_work_on(struct session *s, const struct fuse_buf *buf);
 

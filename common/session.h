@@ -220,6 +220,29 @@ uint64_t session_request_count(const struct session *s, unsigned opcode);
  */
 bool session_is_resent(const struct session *s);
 
+/**
+ * session_pass_request() - the request that the calling thread received will be
+ *	answered by another one, for it takes long
+ *
+ * So a successor knows of it. Before it is handed on. Return: for that thread; NULL,
+ * which the functions below take, where too many are under way.
+ */
+struct session_passed;
+struct session_passed *session_pass_request(struct session *s);
+
+/** session_take_request() - the calling thread begins with it */
+void session_take_request(struct session_passed *passed);
+
+/**
+ * session_note_progress() - the calling thread got on with what it took
+ *
+ * For work without end: what gets on is never taken for stuck.
+ */
+void session_note_progress(void);
+
+/** session_end_request() - it was answered, or was not handed on after all */
+void session_end_request(struct session_passed *passed);
+
 /** session_request_id() - what the kernel calls the request that the calling thread
  *	received, also when it comes again; 0 if it has none in hand */
 uint64_t session_request_id(void);

@@ -31,6 +31,8 @@ enum {
 	EXIT_BROKEN = 1,
 	EXIT_PAUSED = 3,	/* another worker was wanted */
 	THREADS_MAX = 64,
+	PAGE = 4096,			/* or a multiple of it */
+	USUAL_BYTES = 2 * PAGE,		/* of a request that writes nothing */
 	SPIN_DEFAULT_US = 30,
 };
 
@@ -101,6 +103,34 @@ static bool is_stopping(const struct session *s)
 	return atomic_load_explicit(&s->record->stopping, memory_order_relaxed);
 }
 
+/*
+ * Whether a page is there must not be found out while a request is copied into it: a
+ * worker that is killed at that moment gets no page any more, and the kernel fails the
+ * request with EIO instead of keeping it for the next worker. So what requests have
+ * needed so far, in any worker, is there before it is read into; what none needed
+ * takes no memory.
+ */
+static void provide_pages(const struct session *s, char *mem, size_t *provided)
+{
+	size_t wanted = atomic_load_explicit(&s->record->largest_bytes,
+					     memory_order_relaxed);
+
+	wanted = (wanted > USUAL_BYTES ? wanted : USUAL_BYTES) + PAGE;
+	if (wanted > RECEIVE_BYTES)
+		wanted = RECEIVE_BYTES;
+	for (; *provided < wanted; *provided += PAGE)
+		((volatile char *)mem)[*provided] = 0;
+}
+
+static void note_size(struct session *s, size_t bytes)
+{
+	_Atomic uint32_t *largest = &s->record->largest_bytes;
+
+	if (bytes > atomic_load_explicit(largest, memory_order_relaxed))
+		atomic_store_explicit(largest, 2 * (uint32_t)bytes,
+				      memory_order_relaxed);
+}
+
 /* Return: whether there is one in @buf. */
 static bool take_request(struct session *s, struct fuse_buf *buf)
 {
@@ -133,11 +163,17 @@ static void *serve(void *session)
 {
 	struct session *s = session;
 	struct fuse_buf buf = { .mem = new_buffer() };
+	size_t provided = 0;
 
 	crash_watch_thread();
-	while (!fuse_session_exited(s->fuse) && !is_stopping(s))
-		if (take_request(s, &buf))
-			request_work_on(s, &buf);
+	receive_thread_begin(request_header_place());
+	while (!fuse_session_exited(s->fuse) && !is_stopping(s)) {
+		provide_pages(s, buf.mem, &provided);
+		if (!take_request(s, &buf))
+			continue;
+		note_size(s, buf.size);
+		request_work_on(s, &buf);
+	}
 	receive_thread_done(&s->receive);
 	free(buf.mem);
 	return NULL;
@@ -224,7 +260,7 @@ static void announce(struct session *s)
 
 static int take_up(struct session *s)
 {
-	uint64_t lost[RECORD_SLOTS];
+	uint64_t lost[RECORD_SLOTS + RECORD_PASSED];
 	unsigned count;
 	int r;
 
@@ -232,6 +268,7 @@ static int take_up(struct session *s)
 		return negotiate_first(s);
 
 	count = record_adopt(s->record, lost);
+	count += record_adopt_passed(s->record, lost + count);
 	r = negotiate_again(s);
 	if (r == 0)
 		request_recover(s, lost, count);

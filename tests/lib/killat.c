@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * killat PID N - kill a process right before its N-th system call that changes something
+ * killat [--read] PID N - kill a process right before its N-th system call that changes
+ *	something; with --read, right after its N-th readv(2) that got something
  *
  * Prints "attached", and then works until the process was killed (status 0), or until
  * SIGTERM (status 3: it made fewer such calls). Threads that it starts count too.
@@ -15,6 +16,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -30,6 +32,20 @@ static const long changing[] = {
 	SYS_setxattr, SYS_lsetxattr, SYS_fsetxattr, SYS_removexattr,
 	SYS_lremovexattr, SYS_fremovexattr, SYS_sendmsg, SYS_fsync, SYS_fdatasync,
 };
+
+static bool after_read;
+
+/* Return: where the thread's last system call is noted. */
+static uint64_t *last_call(pid_t tid)
+{
+	static struct { pid_t tid; uint64_t nr; } last[256];
+	unsigned i = 0;
+
+	while (i < 255 && last[i].tid && last[i].tid != tid)
+		i++;
+	last[i].tid = tid;
+	return &last[i].nr;
+}
 
 static bool changes(const struct __ptrace_syscall_info *info)
 {
@@ -79,9 +95,14 @@ static bool is_counted(pid_t tid, int status)
 
 	if (!WIFSTOPPED(status) || WSTOPSIG(status) != (SIGTRAP | 0x80))
 		return false;
-	return ptrace(PTRACE_GET_SYSCALL_INFO, tid,
-		      sizeof(info), &info) > 0 &&
-	       info.op == PTRACE_SYSCALL_INFO_ENTRY && changes(&info);
+	if (ptrace(PTRACE_GET_SYSCALL_INFO, tid, sizeof(info), &info) <= 0)
+		return false;
+	if (info.op == PTRACE_SYSCALL_INFO_ENTRY)
+		*last_call(tid) = info.entry.nr;
+	if (after_read)
+		return info.op == PTRACE_SYSCALL_INFO_EXIT &&
+		       *last_call(tid) == SYS_readv && info.exit.rval > 0;
+	return info.op == PTRACE_SYSCALL_INFO_ENTRY && changes(&info);
 }
 
 /* Signals are handed on; stops that are ours are not. */
@@ -102,12 +123,17 @@ static void on_term(int number)
 
 int main(int argc, char **argv)
 {
-	pid_t pid = argc == 3 ? atoi(argv[1]) : 0, tid;
-	unsigned long n = argc == 3 ? strtoul(argv[2], NULL, 10) : 0, count = 0;
+	unsigned long n, count = 0;
+	pid_t pid, tid;
 	int status;
 
+	after_read = argc > 1 && strcmp(argv[1], "--read") == 0;
+	argc -= after_read;
+	argv += after_read;
+	pid = argc == 3 ? atoi(argv[1]) : 0;
+	n = argc == 3 ? strtoul(argv[2], NULL, 10) : 0;
 	if (pid <= 0 || n == 0) {
-		fprintf(stderr, "usage: killat PID N\n");
+		fprintf(stderr, "usage: killat [--read] PID N\n");
 		return 2;
 	}
 	signal(SIGTERM, on_term);

@@ -1,26 +1,42 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Eight threads make, move, replace and delete in shared directories, each knowing what
-# must be there, while the union's worker is killed again and again. No name is lost
-# or comes back, no operation fails, also after a remount.
-#	kill_load.sh [OPERATIONS]	(of each thread; 2000)
+# Eight threads make, move, replace, delete, write, map and truncate files in shared
+# directories and execute programs, each knowing what must be there, while the union's
+# worker is killed again and again. No name and no byte is lost or comes back, no
+# operation fails, also after a remount.
+#	kill_load.sh [--every SECONDS] [--seconds N] [DATA]	(0: at once again; 60; cached)
 # timeout: 240
 . "$(dirname "$0")/../lib/test.sh"
 . "$(dirname "$0")/../lib/kill.sh"
 need_root
 need_fuse
 
+every=0
+seconds=60
+while [ $# -gt 1 ]; do
+	case $1 in
+	--every) every=$2 ;;
+	--seconds) seconds=$2 ;;
+	*) fail "unknown option: $1" ;;
+	esac
+	shift 2
+done
+data=${1:-cached}
+
 mount -t tmpfs "nacre-$TEST_ID" "$T"
 mkdir "$T/lower"
 for d in d0 d1 d2 d3; do
 	mkdir "$T/lower/$d"
+	cp /usr/bin/test "$T/lower/$d/program"
 	for n in 1 2 3 4 5 6 7 8 9; do
 		echo "$n" >"$T/lower/$d/shipped-$n"
 	done
 done
-mount_killable -o data=cached
+"$LIB/churn" --fill "$T/lower" 8
+mount_killable -o "data=$data"
 ls "$M" >"$T/listed"		# it serves
-timeout 200 "$LIB/churn" "$M" 8 "${1:-2000}" 1 >"$T/names" &
+timeout $((seconds + 120)) "$LIB/churn" --seconds "$seconds" --filled "$M" 8 0 1 \
+	>"$T/names" 2>"$T/said" &
 churn=$!
 kills=0
 # A turn of a name's look-up by a fresh process is what comes between two kills.
@@ -28,18 +44,21 @@ while kill -0 "$churn" 2>/dev/null; do
 	kill_worker
 	kills=$((kills + 1))
 	timeout 60 ls "$M/d0" >"$T/listed" || fail "a listing after kill $kills"
+	[ "$every" = 0 ] || timeout "$every" tail --pid="$churn" -f /dev/null || true
 done
-wait "$churn" || fail "names got lost, or an operation failed, after $kills kills"
-note "$kills kills"
+wait "$churn" || fail "after $kills kills: $(cat "$T/said")"$'\n'"$(grep -v 'another takes over' "$T/log" | tail -5)"
+note "$(cat "$T/said"), $kills kills"
 [ "$kills" -gt 0 ] || fail "nothing was ever killed"
 
-list() { (cd "$M" && find d? -mindepth 1 | LC_ALL=C sort); }
-LC_ALL=C sort "$T/names" >"$T/wanted"
+list() { (cd "$M" && find d? -mindepth 1 ! -name program | LC_ALL=C sort); }
+sums() { (cd "$M" && find . -type f -exec md5sum {} + | LC_ALL=C sort); }
+grep -v '/program$' "$T/names" | LC_ALL=C sort >"$T/wanted"
 list >"$T/seen"
 same_text "$T/wanted" "$T/seen" "the tree afterwards"
+sums >"$T/sums"
 unmount_killable
 eq "$(cd "$T/work" && find . -mindepth 2 | grep -v '^./index')" "" "left in the work directory"
 "$NACRE_UNIONFS" -o "lowerdir=$T/lower,upperdir=$T/upper,workdir=$T/work" "$M"
-list >"$T/seen"
+sums >"$T/seen"
 umount "$M"
-same_text "$T/wanted" "$T/seen" "the tree after a remount"
+same_text "$T/sums" "$T/seen" "what the files hold after a remount"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Eight threads make, move and delete in shared directories while another walks:
-# no name is lost or comes back, nothing stands still, also after a remount.
+# Eight threads make, move, delete and change files in shared directories while another
+# walks: no name and no byte is lost or comes back, nothing stands still, also after a remount.
 # timeout: 400
 . "$(dirname "$0")/../lib/test.sh"
 need_root
@@ -18,7 +18,7 @@ done
 mount_nacre "$T/merged" "$T/lower" "$T/upper" "$T/work"
 timeout 300 "$LIB/churn" "$T/merged" 8 3000 1 >"$T/names" || fail "names got lost, or no end"
 
-list() { (cd "$T/merged" && find d? -mindepth 1 | LC_ALL=C sort); }
+list() { (cd "$T/merged" && find d? -mindepth 1 ! -name program | LC_ALL=C sort); }
 LC_ALL=C sort "$T/names" >"$T/wanted"
 list >"$T/seen"
 same_text "$T/wanted" "$T/seen" "the tree afterwards"
