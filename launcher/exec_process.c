@@ -46,7 +46,10 @@ static const struct opt rows[] = {
 };
 const struct opt_table exec_options = OPT_TABLE(rows);
 
-/* Never inheritable ones: a program's file would give them to others. */
+/*
+ * Never inheritable ones: a program's file would give them to others. What the bundle
+ * has there already stays with an ordinary user's programs, too, as in runc.
+ */
 static int add_caps(struct plan_process *p, const struct opt_list *names, struct fault *f)
 {
 	for (size_t i = 0; i < names->count; i++) {
@@ -58,6 +61,7 @@ static int add_caps(struct plan_process *p, const struct opt_list *names, struct
 		p->caps[CAP_SET_BOUNDING] |= UINT64_C(1) << cap;
 		p->caps[CAP_SET_PERMITTED] |= UINT64_C(1) << cap;
 		p->caps[CAP_SET_EFFECTIVE] |= UINT64_C(1) << cap;
+		p->caps[CAP_SET_AMBIENT] |= p->caps[CAP_SET_INHERITABLE] & UINT64_C(1) << cap;
 	}
 	return 0;
 }

@@ -155,7 +155,7 @@ int runtime_signal(const char *text)
 		char *end;
 		long n = strtol(text, &end, 10);
 
-		return *end || n < 1 || n >= NSIG ? -1 : (int)n;
+		return *end || n < 0 || n >= NSIG ? -1 : (int)n;
 	}
 	if (strncasecmp(text, "SIG", 3) == 0)
 		text += 3;

@@ -105,6 +105,15 @@ for first in alive gone; do
 	oci delete "$ID"
 done
 
+# A capability for one exec is ambient, too, where the bundle lets it be inherited.
+bundle sleep 1000
+config 's|"capabilities": {|"capabilities": { "inheritable": [ "CAP_KILL" ],|'
+oci run --detach --bundle "$B" "$ID" </dev/null >"$T/log" 2>&1 || fail "run: $(cat "$T/log")"
+ambient() { oci exec "$@" "$ID" sed -n 's/^CapAmb:\t//p' /proc/self/status; }
+eq "$(ambient)" 0000000000000000 "ambient without --cap"
+eq "$(ambient --cap CAP_KILL --cap CAP_SYS_PTRACE)" 0000000000000020 "ambient with --cap"
+oci delete --force "$ID"
+
 # The pidfd is that of the container's first process, and ends it.
 cat >"$T/kill_by_pidfd" <<'END'
 import array, signal, socket, sys
