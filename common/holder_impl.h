@@ -38,8 +38,12 @@ struct holder {
 	/* watchdog.c */
 	int watchdog_fd;
 	unsigned stuck_ticks;
+	bool has_old_stuck;	/* the worker was told to end for a single request */
 	uint64_t replies_at_tick, cpu_at_tick;
 	uint64_t working_at_tick[RECORD_SLOTS];
+	uint64_t user_at_tick[RECORD_SLOTS], system_at_tick[RECORD_SLOTS];
+	unsigned old_ticks[RECORD_SLOTS];	/* it has that request */
+	unsigned still_ticks[RECORD_SLOTS];	/* and does nothing for it */
 
 	/* upgrade.c */
 	enum upgrade_stage stage;

@@ -14,7 +14,9 @@
  */
 #pragma once
 
+#ifndef FUSE_USE_VERSION
 #define FUSE_USE_VERSION 35
+#endif
 
 #include <fuse_lowlevel.h>
 #include <stdbool.h>

@@ -6,6 +6,10 @@
  * did nothing each time, it is replaced. It does nothing if requests wait and it takes
  * none, or if it has some in hand that were there the last time, has answered none, and
  * all its threads sleep: one that computes or waits for a disk is at work.
+ *
+ * Others may be answered while a single request is not. It is stuck, too, if its thread
+ * slept all the time, or only computed without a system call; but not as long as a
+ * request as old is worked on, for it may wait for that one.
  */
 #include "config.h"
 
@@ -26,6 +30,7 @@
 enum {
 	TICKS = 4,		/* in the time a worker may be stuck */
 	DEFAULT_S = 120,
+	COMPUTING = 64,		/* so much more CPU time of its own than of the kernel */
 	IDLE_CPU = 2,		/* clock ticks that threads of other business may use */
 };
 
@@ -53,10 +58,14 @@ void watchdog_begin(struct holder *h)
 	h->stuck_ticks = 0;
 	h->replies_at_tick = record_replies(h->s->record);
 	memset(h->working_at_tick, 0, sizeof(h->working_at_tick));
+	memset(h->old_ticks, 0, sizeof(h->old_ticks));
+	memset(h->still_ticks, 0, sizeof(h->still_ticks));
+	h->has_old_stuck = false;
 }
 
 /* From a stat file of proc(5): the state, and the CPU time in clock ticks. */
-static bool read_stat(const char *path, char *ret_state, uint64_t *ret_cpu)
+static bool read_times(const char *path, char *ret_state, uint64_t *ret_user,
+		       uint64_t *ret_system)
 {
 	cleanup_fd int fd = open(path, O_RDONLY | O_CLOEXEC);
 	unsigned long long user = 0, system = 0;
@@ -71,6 +80,17 @@ static bool read_stat(const char *path, char *ret_state, uint64_t *ret_cpu)
 	rest = strrchr(text, ')');	/* the name before it may hold anything */
 	if (!rest || sscanf(rest, ") %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu",
 			    ret_state, &user, &system) != 3)
+		return false;
+	*ret_user = user;
+	*ret_system = system;
+	return true;
+}
+
+static bool read_stat(const char *path, char *ret_state, uint64_t *ret_cpu)
+{
+	uint64_t user, system;
+
+	if (!read_times(path, ret_state, &user, &system))
 		return false;
 	*ret_cpu = user + system;
 	return true;
@@ -117,6 +137,43 @@ static bool process_rests(struct holder *h)
 	       h->cpu_at_tick - before <= IDLE_CPU;
 }
 
+/* The request in this slot is the one of the last tick. */
+static void look_at_old(struct holder *h, unsigned i)
+{
+	uint64_t user = h->user_at_tick[i], system = h->system_at_tick[i];
+	bool is_first = h->old_ticks[i]++ == 0, sleeps, computes;
+	char path[64], state;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/stat", h->worker,
+		 atomic_load(&h->s->record->slots[i].tid));
+	if (!read_times(path, &state, &h->user_at_tick[i], &h->system_at_tick[i])) {
+		h->still_ticks[i] = 0;
+		return;
+	}
+	user = h->user_at_tick[i] - user;
+	system = h->system_at_tick[i] - system;
+	sleeps = strchr("STt", state) && user + system == 0;
+	computes = state == 'R' && user > 0 &&
+		   system <= 1 + user / COMPUTING;	/* interrupts count there */
+	if (!is_first && (sleeps || computes))
+		h->still_ticks[i]++;
+	else
+		h->still_ticks[i] = 0;
+}
+
+/* A single request that nobody works on, while others may be answered. */
+static bool has_stuck_one(const struct holder *h)
+{
+	bool is_stuck = false;
+
+	for (unsigned i = 0; i < RECORD_SLOTS; i++) {
+		if (h->old_ticks[i] >= TICKS && !h->still_ticks[i])
+			return false;
+		is_stuck |= h->still_ticks[i] >= TICKS;
+	}
+	return is_stuck;
+}
+
 /* Each time in full, for what is seen now is compared with the next time. */
 static bool holds_requests(struct holder *h)
 {
@@ -127,6 +184,10 @@ static bool holds_requests(struct holder *h)
 
 		takes_some |= now && now != h->working_at_tick[i];
 		holds_some |= now && now == h->working_at_tick[i];
+		if (now && now == h->working_at_tick[i])
+			look_at_old(h, i);
+		else
+			h->old_ticks[i] = h->still_ticks[i] = 0;
 		h->working_at_tick[i] = now;
 	}
 	return rests && holds_some && !takes_some && threads_sleep(h);
@@ -156,6 +217,12 @@ void watchdog_tick(struct holder *h)
 	if (read(h->watchdog_fd, &ticks, sizeof(ticks)) < 0 || !h->worker)
 		return;
 	h->stuck_ticks = does_nothing(h) ? h->stuck_ticks + 1 : 0;
+	if (has_stuck_one(h) && h->stuck_ticks < TICKS && !h->has_old_stuck) {
+		h->has_old_stuck = true;	/* once: a worker that stays is killed */
+		h->stuck_ticks = TICKS;
+	} else if (h->has_old_stuck) {
+		h->stuck_ticks = TICKS + 1;
+	}
 	if (h->stuck_ticks < TICKS)
 		return;
 	if (h->stuck_ticks == TICKS) {

@@ -101,6 +101,16 @@ static size_t render_status(struct hello *h, char *text, size_t size)
 			(unsigned long long)h->state->stuck);
 }
 
+static size_t render_spinning(struct hello *h, char *text, size_t size)
+{
+	volatile uint64_t *stuck = &h->state->stuck;
+
+	if ((*stuck)++ == 0)
+		while (*stuck)
+			;
+	return (size_t)snprintf(text, size, HELLO_TEXT "\n");
+}
+
 static size_t render_stuck(struct hello *h, char *text, size_t size)
 {
 	if (h->state->stuck++ == 0)
@@ -172,6 +182,7 @@ static const struct {
 	{ "crash-once", render_crash_once, false },
 	{ "overflow-once", render_overflow_once, false },
 	{ "stuck", render_stuck, false },
+	{ "spinning", render_spinning, false },
 	{ "kept", render_kept, false },
 	{ "inherited", render_inherited, false },
 	{ "note", render_note, true },

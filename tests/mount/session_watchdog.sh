@@ -25,6 +25,21 @@ eq "$(timeout 60 cat "$M/stuck")" "hello, world" "a request that nobody else wai
 has "$(cat "$T/log")" "answers nobody; it is replaced" "message"
 eq "$(status_line generation)" 1 "workers so far"
 
+# One thread hangs, or turns in circles, and another goes on answering.
+for how in stuck spinning; do
+	umount "$M"
+	wait "$holder"
+	foreground_hellofs --watchdog 1 --threads 3
+	timeout 60 cat "$M/$how" >"$T/stuck" &
+	first=$!
+	until grep -q replaced "$T/log"; do
+		eq "$(timeout 60 cat "$M/hello")" "hello, world" "$how: others are answered"
+	done
+	wait "$first" || fail "$how: the reader failed"
+	eq "$(cat "$T/stuck")" "hello, world" "$how: asked again, it answers"
+	eq "$(status_line generation)" 1 "$how: workers so far"
+done
+
 worker=$(status_line pid)
 kill -STOP "$worker"
 eq "$(timeout 60 cat "$M/hello")" "hello, world" "although the worker was stopped"
