@@ -64,6 +64,10 @@ int container_set_limits(struct container *c, struct fault *f)
 
 	if (!c->group)
 		return 0;
+	/* Of somebody before us: what joins it stands still, and we with it. */
+	if (cgroup_group_is_frozen(c->group) > 0)
+		return fault_set(f, 0, "the cgroup '%s' is frozen\nThaw or remove it, or name "
+				 "another.", c->plan->cgroup_path);
 	/* Two that choose at once would choose the same CPUs. */
 	if (c->plan->limits.cpu_count)
 		(void)state_lock_root(&c->dir, true);

@@ -114,6 +114,16 @@ eq "$(ambient)" 0000000000000000 "ambient without --cap"
 eq "$(ambient --cap CAP_KILL --cap CAP_SYS_PTRACE)" 0000000000000020 "ambient with --cap"
 oci delete --force "$ID"
 
+# A cgroup that is there already, and frozen, would hold the container for ever.
+freezer=/sys/fs/cgroup/freezer
+if [ -d $freezer ]; then
+	bundle true
+	mkdir -p "$freezer/nacre/$ID"
+	echo FROZEN >"$freezer/nacre/$ID/freezer.state"
+	eq "$(status_of oci run --bundle "$B" "$ID")" 125 "in a frozen cgroup"
+	has "$(cat "$T/err")" "is frozen" "message about it"
+fi
+
 # The pidfd is that of the container's first process, and ends it.
 cat >"$T/kill_by_pidfd" <<'END'
 import array, signal, socket, sys
