@@ -82,6 +82,64 @@ struct fusek_init_out {
 	uint32_t unused[6];
 };
 
+/* The reply to GETATTR. */
+struct fusek_attr_out {
+	uint64_t attr_valid;
+	uint32_t attr_valid_nsec;
+	uint32_t dummy;
+	uint64_t ino;
+	uint64_t size;
+	uint64_t blocks;
+	uint64_t atime;
+	uint64_t mtime;
+	uint64_t ctime;
+	uint32_t atimensec;
+	uint32_t mtimensec;
+	uint32_t ctimensec;
+	uint32_t mode;
+	uint32_t nlink;
+	uint32_t uid;
+	uint32_t gid;
+	uint32_t rdev;
+	uint32_t blksize;
+	uint32_t flags;
+};
+
+struct fusek_time {
+	int64_t sec;
+	uint32_t nsec;
+	int32_t reserved;
+};
+
+/* The reply to STATX, since 7.39. Its request begins as GETATTR's does. */
+struct fusek_statx_out {
+	uint64_t attr_valid;
+	uint32_t attr_valid_nsec;
+	uint32_t flags;
+	uint64_t spare[2];
+	uint32_t mask;			/* STATX_* */
+	uint32_t blksize;
+	uint64_t attributes;
+	uint32_t nlink;
+	uint32_t uid;
+	uint32_t gid;
+	uint16_t mode;
+	uint16_t spare0;
+	uint64_t ino;
+	uint64_t size;
+	uint64_t blocks;
+	uint64_t attributes_mask;
+	struct fusek_time atime;
+	struct fusek_time btime;
+	struct fusek_time ctime;
+	struct fusek_time mtime;
+	uint32_t rdev_major;
+	uint32_t rdev_minor;
+	uint32_t dev_major;
+	uint32_t dev_minor;
+	uint64_t spare2[14];
+};
+
 /* The end of the replies to OPEN, OPENDIR and CREATE. */
 struct fusek_open_out {
 	uint64_t fh;
@@ -90,9 +148,11 @@ struct fusek_open_out {
 };
 
 enum {
+	FUSEK_OP_GETATTR = 3,
 	FUSEK_OP_SETATTR = 4,
 	FUSEK_OP_CREATE = 35,
 	FUSEK_OP_TMPFILE = 51,
+	FUSEK_OP_STATX = 52,
 	FUSEK_OP_WRITE = 16,
 	FUSEK_OP_INIT = 26,
 	FUSEK_OP_POLL = 40,

@@ -7,6 +7,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "common/birth.h"
 #include "common/errors.h"
 #include "common/fuse_kernel.h"
 #include "common/log.h"
@@ -24,6 +25,8 @@ static _Thread_local bool thread_resent;
 static _Thread_local const struct fusek_in_header *thread_request;
 static _Thread_local struct fusek_open_out thread_open_extra;
 static _Thread_local struct record_passed *thread_passed;
+static _Thread_local bool thread_asks_birth, thread_knows_birth;
+static _Thread_local struct timespec thread_birth;
 
 static ssize_t send_reply(int fd, const struct iovec *iov, int count);
 static ssize_t send_spliced(int pipe_fd, int fd, size_t bytes, unsigned flags);
@@ -105,6 +108,17 @@ void session_extend_open(struct session *s, uint32_t open_flags,
 	thread_open_extra.backing_id = backing_id;
 }
 
+bool session_request_asks_birth(void)
+{
+	return thread_asks_birth;
+}
+
+void session_extend_attr(const struct timespec *birth)
+{
+	thread_birth = *birth;
+	thread_knows_birth = true;
+}
+
 /* The replies to OPEN and CREATE both end in a fusek_open_out. */
 static void extend_open(const struct iovec *iov, int count)
 {
@@ -140,6 +154,8 @@ static ssize_t answer_init(int fd, const struct iovec *iov, int count)
 static ssize_t send_reply(int fd, const struct iovec *iov, int count)
 {
 	const struct fusek_out_header *out = iov[0].iov_base;
+	struct birth_reply with_birth;
+	struct iovec whole = { &with_birth, sizeof(with_birth) };
 	struct record_slot *slot;
 	ssize_t n;
 
@@ -150,6 +166,12 @@ static ssize_t send_reply(int fd, const struct iovec *iov, int count)
 
 	if (thread_open_extra.open_flags)
 		extend_open(iov, count);
+	if (thread_asks_birth && out->unique == thread_request->unique &&
+	    birth_reply(iov, count, thread_knows_birth ? &thread_birth : NULL,
+			&with_birth)) {
+		iov = &whole;
+		count = 1;
+	}
 	slot = my_slot();
 	record_decide(slot, iov, count);
 	n = outlet_writev(fd, iov, count);
@@ -249,19 +271,30 @@ static bool settle_resent(struct session *s, const struct fusek_in_header *in)
 	return false;
 }
 
+/* What libfuse 3.14 does not know comes to it as what it is most like. */
+static void rename_request(const struct session *s, struct fusek_in_header *in)
+{
+	thread_asks_birth = in->opcode == FUSEK_OP_STATX && s->config->knows_birth;
+	thread_knows_birth = false;
+	if (thread_asks_birth)
+		in->opcode = FUSEK_OP_GETATTR;
+	if (in->opcode == FUSEK_OP_TMPFILE)
+		in->opcode = FUSEK_OP_CREATE;
+}
+
 void request_work_on(struct session *s, const struct fuse_buf *buf)
 {
 	struct record_slot *slot = my_slot();
-	const struct fusek_in_header *in = buf->mem;
+	struct fusek_in_header *in = buf->mem;
 
 	record_begin(slot, in->unique, in->opcode);
 	thread_resent = in->unique & FUSEK_UNIQUE_RESEND;
 	thread_request = in;
-	if (in->opcode == FUSEK_OP_TMPFILE)
-		((struct fusek_in_header *)buf->mem)->opcode = FUSEK_OP_CREATE;
+	rename_request(s, in);
 	if (!thread_resent || !settle_resent(s, in))
 		fuse_session_process_buf(s->fuse, buf);
 	thread_request = NULL;
+	thread_asks_birth = false;
 	record_end(slot);
 }
 

@@ -22,6 +22,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <time.h>
 
 struct session;
 
@@ -51,6 +52,7 @@ struct session_config {
 	bool default_permissions;
 	bool foreground;	   /* do not detach from the terminal */
 	bool debug;		   /* libfuse's request trace; implies foreground */
+	bool knows_birth;	   /* see session_extend_attr() */
 	unsigned threads;	   /* worker threads; 0: one per core, at least 2 */
 	unsigned max_read_bytes;   /* 0: the kernel's default */
 	size_t state_bytes;	   /* size of the state memfd; 0: none */
@@ -258,6 +260,19 @@ uint64_t session_request_id(void);
  */
 void session_extend_open(struct session *s, uint32_t open_flags,
 			 int32_t backing_id);
+
+/** session_request_asks_birth() - whether the GETATTR that the calling thread works on
+ *	also wants to know when the object was born (STATX) */
+bool session_request_asks_birth(void);
+
+/**
+ * session_extend_attr() - put the time of birth into the reply to the GETATTR that
+ *	the calling thread works on, if it wants to know
+ *
+ * With @knows_birth in the configuration, that thread itself has to answer GETATTR;
+ * without it, or without this call, the kernel tells nobody a time of birth.
+ */
+void session_extend_attr(const struct timespec *birth);
 
 /**
  * session_keep_fd() - have a descriptor outlive this worker

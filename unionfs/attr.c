@@ -100,14 +100,16 @@ static void add_data_blocks(struct unionfs *u, struct inode *inode,
 		data_put(&u->data, b);
 }
 
-static int get_locked(struct unionfs *u, struct inode *inode, struct stat *ret)
-	REQUIRES(inode->lock)
+static int get_locked(struct unionfs *u, struct inode *inode, struct stat *ret,
+		      struct statx *ret_real) REQUIRES(inode->lock)
 {
 	struct statx stx;
 	int r = where_stat(u, inode, &stx);
 
 	if (r < 0)
 		return r;
+	if (ret_real)
+		*ret_real = stx;
 	add_data_blocks(u, inode, &stx);
 	attr_shown(u, inode, &stx, ret);
 	return 0;
@@ -116,7 +118,14 @@ static int get_locked(struct unionfs *u, struct inode *inode, struct stat *ret)
 int attr_get(struct unionfs *u, struct inode *inode, struct stat *ret)
 {
 	lock_scope(&inode->lock);
-	return get_locked(u, inode, ret);
+	return get_locked(u, inode, ret, NULL);
+}
+
+int attr_get_birth(struct unionfs *u, struct inode *inode, struct stat *ret,
+		   struct statx *ret_real)
+{
+	lock_scope(&inode->lock);
+	return get_locked(u, inode, ret, ret_real);
 }
 
 /* ---- changing ---- */
@@ -196,8 +205,8 @@ static int set_locked(struct unionfs *u, struct inode *inode,
 	 * The change is made: a shortage that passes is no reason to say that it is
 	 * not.
 	 */
-	r = get_locked(u, inode, ret);
-	return r < 0 ? get_locked(u, inode, ret) : r;
+	r = get_locked(u, inode, ret, NULL);
+	return r < 0 ? get_locked(u, inode, ret, NULL) : r;
 }
 
 int attr_drop_privileges(struct unionfs *u, const struct call *call, int fd)

@@ -19,6 +19,11 @@ void attr_shown(struct unionfs *u, struct inode *inode, const struct statx *stx,
 int attr_get(struct unionfs *u, struct inode *inode, struct stat *ret)
 	EXCLUDES(inode->lock);
 
+/** attr_get_birth() - the same, and those of the layer's object, in which stx_btime is
+ *	what kernel overlay shows, too: that of the copy once there is one */
+int attr_get_birth(struct unionfs *u, struct inode *inode, struct stat *ret,
+		   struct statx *ret_real) EXCLUDES(inode->lock);
+
 struct attr_change {
 	struct stat st;		/* ids as the client gave them */
 	int set;		/* FUSE_SET_ATTR_* */

@@ -69,6 +69,7 @@ static int serve(const struct options *o, struct mounted *m)
 		.mount_flags = o->mount_flags,
 		.allow_other = o->allow_other,
 		.default_permissions = true,
+		.knows_birth = true,
 		.foreground = o->foreground,
 		.debug = o->debug,
 		.threads = o->threads,

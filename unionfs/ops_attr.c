@@ -14,10 +14,17 @@ static void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi
 {
 	struct unionfs *u = op_union(req);
 	struct inode *inode = op_inode(req, ino);
+	struct statx real;
 	struct stat st;
+	int r;
 
-	if (inode)
-		reply_attr(u, req, attr_get(u, inode, &st), inode, ino, &st);
+	if (!inode)
+		return;
+	r = attr_get_birth(u, inode, &st, &real);
+	if (r >= 0 && session_request_asks_birth() && real.stx_mask & STATX_BTIME)
+		session_extend_attr(&(struct timespec){ real.stx_btime.tv_sec,
+							real.stx_btime.tv_nsec });
+	reply_attr(u, req, r, inode, ino, &st);
 }
 
 static int run_setattr(struct op *op)
