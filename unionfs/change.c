@@ -249,7 +249,12 @@ static int link_over_whiteout(struct unionfs *u, const struct where *w,
 
 	if (workdir_options(u->work)->aufs_whiteouts) {
 		r = link_at(w, dir_fd, name);
-		return r < 0 ? r : whiteout_clear(u->work, dir_fd, name);
+		if (r < 0)
+			return r;
+		r = whiteout_clear(u->work, dir_fd, name);
+		if (r < 0)
+			(void)unlinkat(dir_fd, name, 0);	/* report r */
+		return r;
 	}
 	workdir_temp_name(u->work, temp);
 	r = link_at(w, workdir_fd(u->work), temp);

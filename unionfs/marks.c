@@ -154,7 +154,7 @@ static int aufs_whiteout_make(int dir_fd, const char *name)
 	return r < 0 ? r : mark_create(dir_fd, mark);
 }
 
-static int mark_clear(enum overlay_ns ns, int upper_fd, const char *name)
+int aufs_mark_clear(enum overlay_ns ns, int upper_fd, const char *name)
 {
 	char mark[NAME_MAX + 1];
 	int r;
@@ -181,7 +181,7 @@ int whiteout_clear(struct workdir *work, int upper_fd, const char *name)
 	int r = 0;
 
 	if (options->aufs_whiteouts)
-		r = mark_clear(options->ns, upper_fd, name);
+		r = aufs_mark_clear(options->ns, upper_fd, name);
 	return r < 0 ? r : device_clear(upper_fd, name);
 }
 

@@ -73,6 +73,9 @@ int aufs_is_mark(enum overlay_ns ns, int dir_fd, const char *name,
  */
 int aufs_hides(enum overlay_ns ns, int dir_fd, const char *name);
 
+/** aufs_mark_clear() - take the mark ".wh.@name" away, if there is one. Return: 0 or -errno */
+int aufs_mark_clear(enum overlay_ns ns, int upper_fd, const char *name);
+
 /**
  * aufs_set_literal() - keep a ".wh." name in the upper from being taken for a mark
  *

@@ -273,6 +273,9 @@ static int show_dir(struct making *m, int upper_dir_fd, const char *name)
 		return r;
 
 	/* No such call, or no whiteout at the name but an AUFS mark beside it. */
+	r = neg_errno(renameat(m->dir_fd, m->name, upper_dir_fd, name));
+	if (r != -ENOTDIR)
+		return r;
 	r = whiteout_clear(m->work, upper_dir_fd, name);
 	return r < 0 ? r : neg_errno(renameat(m->dir_fd, m->name, upper_dir_fd, name));
 }
@@ -285,8 +288,12 @@ static int show(struct making *m, int upper_dir_fd, const char *name)
 		r = show_dir(m, upper_dir_fd, name);
 	else
 		r = neg_errno(renameat(m->dir_fd, m->name, upper_dir_fd, name));
-	if (r == 0 && workdir_options(m->work)->aufs_whiteouts)
-		r = whiteout_clear(m->work, upper_dir_fd, name);
+	if (r < 0 || !workdir_options(m->work)->aufs_whiteouts)
+		return r;
+	r = whiteout_clear(m->work, upper_dir_fd, name);
+	/* The mark still hides what is below: without the object all is as it was. */
+	if (r < 0)
+		(void)renameat(upper_dir_fd, name, m->dir_fd, m->name);
 	return r;
 }
 

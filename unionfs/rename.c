@@ -55,6 +55,32 @@ static int side_find(struct rename *r, struct side *s) REQUIRES(s->dir->lock)
 	return e;
 }
 
+/*
+ * Whether the directories' flags forbid it: known before anything is copied up for what
+ * will be refused. Without flags, the usual case, it costs nothing.
+ */
+static int check_dirs(struct rename *r)
+{
+	struct side *s = &r->to;
+	int e;
+
+	lock_take(&s->dir->lock);
+	e = protattr_get(r->u, s->dir);
+	if (e > 0 && !(e & FS_IMMUTABLE_FL)) {
+		e = side_find(r, s);
+		if (e >= 0 && s->inode)
+			e = -EPERM;
+	} else if (e > 0) {
+		e = -EPERM;
+	}
+	lock_drop(&s->dir->lock);
+	side_done(r, s);
+	if (e < 0)
+		return e;
+	lock_scope(&r->from.dir->lock);
+	return protattr_check(r->u, r->from.dir, PROTATTR_FLAGS);
+}
+
 /* Copy up what will move, with no lock held; both names may change meanwhile. */
 static int lift(struct rename *r, struct side *s)
 {
@@ -143,13 +169,40 @@ static void lock_objects(struct rename *r)
 
 /* ---- the change itself ---- */
 
+/* Where marks are files they hide only what is below, so the source's comes first. */
+static int move_between_marks(struct rename *r, bool wants_mark)
+{
+	int from = r->from.ref.d->fd, to = r->to.ref.d->fd, e = 0;
+	struct workdir *work = r->u->work;
+
+	if (wants_mark)
+		e = whiteout_make(work, from, r->from.name);
+	if (e < 0 && e != -EEXIST)
+		return e;
+	wants_mark &= e != -EEXIST;
+
+	e = neg_errno(renameat(from, r->from.name, to, r->to.name));
+	if (e >= 0 && r->to.f.is_whiteout) {
+		e = whiteout_clear(work, to, r->to.name);
+		if (e < 0)
+			(void)renameat(to, r->to.name, from, r->from.name);
+	}
+	if (e < 0 && wants_mark)
+		(void)aufs_mark_clear(r->u->ns, from, r->from.name);
+	return e;
+}
+
 static int two_steps(struct rename *r, bool wants_whiteout)
 {
-	int e = neg_errno(renameat(r->from.ref.d->fd, r->from.name,
-				   r->to.ref.d->fd, r->to.name));
+	int from = r->from.ref.d->fd, to = r->to.ref.d->fd, e;
 
-	if (e >= 0 && wants_whiteout)
-		e = whiteout_make(r->u->work, r->from.ref.d->fd, r->from.name);
+	e = neg_errno(renameat(from, r->from.name, to, r->to.name));
+	if (e < 0 || !wants_whiteout)
+		return e;
+	e = whiteout_make(r->u->work, from, r->from.name);
+	/* What was replaced does not come back, so that move stays. */
+	if (e < 0 && !r->to.inode)
+		(void)renameat(to, r->to.name, from, r->from.name);
 	return e;
 }
 
@@ -157,28 +210,27 @@ static int move_object(struct rename *r)
 {
 	const struct layer_traits *traits = layer_traits(r->u->layers[LAYER_TOP]);
 	bool wants_whiteout = r->from.f.is_below;
-	bool aufs = workdir_options(r->u->work)->aufs_whiteouts;
 	int from = r->from.ref.d->fd, to = r->to.ref.d->fd, e;
 
 	if (r->is_exchange)
 		return neg_errno(renameat2(from, r->from.name, to, r->to.name,
 					   RENAME_EXCHANGE));
 
+	if (workdir_options(r->u->work)->aufs_whiteouts)
+		return move_between_marks(r, wants_whiteout);
+
 	/* A directory cannot be renamed over a whiteout: they change places. */
-	if (inode_is_dir(r->from.inode) && r->to.f.is_whiteout && !aufs) {
+	if (inode_is_dir(r->from.inode) && r->to.f.is_whiteout) {
 		e = neg_errno(renameat2(from, r->from.name, to, r->to.name,
 					RENAME_EXCHANGE));
 		if (e >= 0 && !wants_whiteout)
 			e = neg_errno(unlinkat(from, r->from.name, 0));
 		return e;
 	}
-	if (wants_whiteout && traits->has_rename_whiteout && !aufs)
+	if (wants_whiteout && traits->has_rename_whiteout)
 		return neg_errno(renameat2(from, r->from.name, to, r->to.name,
 					   RENAME_WHITEOUT));
-	e = two_steps(r, wants_whiteout);
-	if (e >= 0 && aufs && r->to.f.is_whiteout)
-		e = whiteout_clear(r->u->work, to, r->to.name);
-	return e;
+	return two_steps(r, wants_whiteout);
 }
 
 static struct name *named(struct rename *r, const struct side *s)
@@ -426,7 +478,9 @@ int change_rename(struct unionfs *u, const struct call *call, struct inode *dir,
 		return -EINVAL;
 	if (call->was_done)
 		return 0;
-	e = up_dir(u, dir);
+	e = check_dirs(&r);
+	if (e >= 0)
+		e = up_dir(u, dir);
 	if (e >= 0)
 		e = up_dir(u, to_dir);
 	if (e < 0)

@@ -6,6 +6,7 @@
 need_root
 need_fuse
 need_union
+need_cmd mkfs.ext4 chattr
 
 mkdir -p "$T/low/dir/sub" "$T/low/other/deep" "$T/low/kept" "$T/low/emptied" "$T/devices.m" "$T/marks.m"
 for name in a b c d dir/x dir/y dir/sub/z other/deep/f kept/k emptied/x "$(printf '%0251d' 1)" "$(printf '%0252d' 2)"; do
@@ -30,7 +31,7 @@ change() {
 	ln -s x dir/link && rm dir/link
 	cd /
 }
-look() { (cd "$1" && find . -printf '%p %M %s %l\n' | sort && find . -type f -exec cat {} + | sort); }
+look() { (cd "$1" && find . \( -type d -printf '%p %M\n' -o -printf '%p %M %s %l\n' \) | sort && find . -type f -exec cat {} + | sort); }
 
 for form in devices marks; do
 	[ $form = devices ] && form_option=overlay || form_option=aufs
@@ -63,3 +64,39 @@ if touch "$T/marks.m/.wh.mine" 2>/dev/null; then fail "a client made a mark"; fi
 if rm "$T/marks.m/$(printf '%0252d' 2)" 2>/dev/null; then fail "removed without a mark"; fi
 [ -e "$T/marks.m/$(printf '%0252d' 2)" ] || fail "gone after an error"
 unmount "$T/marks.m"
+
+# Without the option such names in the upper are names, as they are to kernel overlay.
+if grep -qw overlay /proc/filesystems; then
+	mount_overlay "$T/marks.m" "$T/low" "$T/marks.u" "$T/marks.w" metacopy=on,redirect_dir=on,index=on
+	look "$T/marks.m" >"$T/kernel.seen"
+	unmount "$T/marks.m"
+	mount_nacre "$T/marks.m" "$T/low" "$T/marks.u" "$T/marks.w"
+	look "$T/marks.m" >"$T/names.seen"
+	unmount "$T/marks.m"
+	grep -q '^\./\.wh\.a ' "$T/kernel.seen" || fail "the kernel shows no mark as a file"
+	same_text "$T/kernel.seen" "$T/names.seen" "marks in the upper, without whiteout=aufs (-kernel +nacre)"
+fi
+
+# A mark that cannot be taken away: what should have replaced it is not there, either.
+truncate -s 32M "$T/image"
+mkfs.ext4 -q "$T/image"
+mkdir "$T/fs"
+mount -o loop "$T/image" "$T/fs" 2>/dev/null || skip "the rest needs loop devices"
+mkdir "$T/fs/u" "$T/fs/w"
+m=$T/marks.m
+mount_nacre "$m" "$T/low" "$T/fs/u" "$T/fs/w" whiteout=aufs
+rm "$m/a" "$m/b"
+chattr +i "$T/fs/u/.wh.a" "$T/fs/u/.wh.b"
+defer chattr -i "$T/fs/u/.wh.a" "$T/fs/u/.wh.b"
+look "$m" >"$T/before"
+for attempt in "touch $m/a" "mkdir $m/a" "ln $m/c $m/a" "mv -T $m/c $m/a" "mv -T $m/kept $m/b"; do
+	if $attempt 2>/dev/null; then fail "done: $attempt"; fi
+	look "$m" >"$T/after"
+	same_text "$T/before" "$T/after" "$attempt failed, and changed something"
+	[ ! -e "$T/fs/u/.wh.c" ] && [ ! -e "$T/fs/u/.wh.kept" ] || fail "$attempt left a mark"
+done
+unmount "$m"
+mount_nacre "$m" "$T/low" "$T/fs/u" "$T/fs/w" whiteout=aufs
+look "$m" >"$T/after"
+same_text "$T/before" "$T/after" "after a remount"
+unmount "$m"

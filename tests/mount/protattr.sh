@@ -155,3 +155,20 @@ for ours in data=passthrough writeback=0; do
 done
 theirs=userxattr ours=userxattr,metacopy=off,redirect_dir=off
 compare kernel-kernel kernel-nacre nacre-kernel
+
+# What a directory's flag forbids copies nothing up before it is refused.
+theirs=metacopy=on,redirect_dir=on,index=on ours=
+mkdir -p refused/u refused/w refused/m
+for side in kernel nacre; do
+	mount_side $side refused
+	(cd refused/m && chattr +a adir && chattr +i idir && echo upper >free)
+	for move in "adir/f out" "idir/f out" "dir/for-idir idir/x" "dir/for-adir adir/f"; do
+		# shellcheck disable=SC2086	# two names
+		if (cd refused/m && mv -T $move) 2>/dev/null; then fail "$side: moved $move"; fi
+	done
+	unmount "$T/fs/refused/m"
+	(cd refused/u && find . | sort) >"$T/refused.$side"
+	rm -rf refused/u refused/w
+	mkdir refused/u refused/w
+done
+same_text "$T/refused.kernel" "$T/refused.nacre" "copied up for a refused move (-kernel +nacre)"
