@@ -74,6 +74,7 @@ static int serve(const struct options *o, struct mounted *m)
 		.debug = o->debug,
 		.threads = o->threads,
 		.spin_us = o->spin_us ? (int)o->spin_us : -1,
+		.no_resend = o->no_resend,
 		.state_bytes = state_bytes(),
 	};
 	struct fuse_lowlevel_ops ops = { 0 };

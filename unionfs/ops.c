@@ -95,8 +95,10 @@ void opened_as(struct unionfs *u, const struct opened *o, struct fuse_file_info 
 				    o->backing_id);
 }
 
+/* Asked with each piece of long work. */
 static bool is_interrupted(void *arg)
 {
+	session_note_progress();
 	return fuse_req_interrupted(arg);
 }
 
@@ -147,7 +149,9 @@ static void run_later(struct task *task)
 {
 	struct op *op = (struct op *)task;
 
+	session_take_request(op->passed);
 	op->run(op);
+	session_end_request(op->passed);
 	free(op);
 }
 
@@ -197,9 +201,11 @@ void op_run(struct op *op)
 	}
 	copy->call.may_wait = true;
 	copy->task.run = run_later;
+	copy->passed = session_pass_request(op->u->session);
 	r = pool_submit(op->notifies ? op->u->notifier : op->u->pool, &copy->task);
 	if (r < 0) {
 		fuse_reply_err(op->req, -r);
+		session_end_request(copy->passed);
 		free(copy);
 	}
 }

@@ -17,6 +17,7 @@
 struct op {
 	struct task task;		/* first */
 	fuse_req_t req;
+	struct session_passed *passed;	/* once it is in the pool */
 	struct unionfs *u;
 	struct call call;
 	/* Replies and returns 0, or returns -EINPROGRESS without having replied. */

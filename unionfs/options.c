@@ -90,6 +90,7 @@ static const struct opt mount_rows[] = {
 	  "worker threads; 0, the default: one per core" },
 	{ "spin", 0, OPT_UINT, FIELD(spin_us), "MICROSECONDS",
 	  "look so long for the next request before sleeping; 30 by default" },
+	{ "no_resend", 0, OPT_FLAG, FIELD(no_resend) },
 	{ "allow_other", 0, OPT_FLAG, FIELD(allow_other), NULL,
 	  "let other users in; the default for root" },
 	{ "default_permissions", 0, OPT_FLAG, FIELD(default_permissions) },
