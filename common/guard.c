@@ -36,7 +36,8 @@ static void keep_only(int a, int b)
 	unsigned low = (unsigned)(a < b ? a : b), high = (unsigned)(a < b ? b : a);
 
 	close_from(STDERR_FILENO + 1, low - 1);
-	close_from(low + 1, high - 1);
+	if (low < high)
+		close_from(low + 1, high - 1);
 	close_from(high + 1, ~0u);
 }
 
@@ -44,7 +45,6 @@ static _Noreturn void guard(const struct mountpoint *m, int wait_fd)
 {
 	char byte;
 
-	(void)chdir("/");
 	log_detach();
 	while (read(wait_fd, &byte, 1) < 0 && errno == EINTR)
 		;
@@ -66,9 +66,8 @@ static void drop_stdio(void)
 }
 
 /* Not under our command line: who looks for the daemon does not mean the guard. */
-static void take_name(void)
+static void take_name(const char *name)
 {
-	static const char name[] = "nacre-guard";
 	cleanup_fd int fd = open("/proc/self/cmdline", O_RDONLY | O_CLOEXEC);
 	char bytes[512];
 	size_t length = 0;
@@ -77,10 +76,18 @@ static void take_name(void)
 	(void)prctl(PR_SET_NAME, name);
 	while (fd >= 0 && (n = read(fd, bytes, sizeof(bytes))) > 0)
 		length += (size_t)n;
-	if (length <= sizeof(name))
+	if (length <= strlen(name) + 1)
 		return;
 	memset(program_invocation_name, 0, length);
-	memcpy(program_invocation_name, name, sizeof(name));
+	memcpy(program_invocation_name, name, strlen(name) + 1);
+}
+
+void guard_become(const char *name, int fd_a, int fd_b)
+{
+	(void)chdir("/");
+	take_name(name);
+	drop_stdio();
+	keep_only(fd_a, fd_b);
 }
 
 static int start(const struct mountpoint *m, int wait_fd, int ended_fd)
@@ -94,9 +101,7 @@ static int start(const struct mountpoint *m, int wait_fd, int ended_fd)
 		pid = fork();
 		if (pid != 0)
 			_exit(pid < 0);
-		take_name();
-		drop_stdio();
-		keep_only(wait_fd, ended_fd);
+		guard_become("nacre-guard", wait_fd, ended_fd);
 		guard(m, wait_fd);
 	}
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)

@@ -26,3 +26,10 @@ int guard_start(const struct mountpoint *m, struct guard *ret_guard);
 
 /** guard_end() - the holder ends in order, and the guard before it */
 void guard_end(struct guard *guard);
+
+/**
+ * guard_become() - in a process that shall outlive the daemon it was forked from
+ * @name:		what ps(1) shows; no one who looks for the daemon means it
+ * @fd_a, @fd_b:	stay open, of those beyond stderr, which goes to /dev/null
+ */
+void guard_become(const char *name, int fd_a, int fd_b);

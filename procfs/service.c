@@ -12,7 +12,7 @@
 
 #include "common/cgroup_discover.h"
 #include "common/log.h"
-#include "procfs/agent.h"
+#include "procfs/calls.h"
 #include "procfs/confine.h"
 #include "procfs/control.h"
 #include "procfs/ops.h"
@@ -29,7 +29,7 @@ static size_t align(size_t size)
 size_t service_state_size(unsigned cpu_count)
 {
 	return align(sizeof(struct service_state)) + align(paths_state_size()) +
-	       align(agent_state_size()) + align(triggers_state_size()) +
+	       align(calls_state_size()) + align(triggers_state_size()) +
 	       containers_state_size(cpu_count);
 }
 
@@ -55,8 +55,8 @@ static int open_state(struct service *s)
 	state += align(sizeof(struct service_state));
 	r = paths_open(state, &s->paths);
 	state += align(paths_state_size());
-	s->agent_state = (void *)state;
-	state += align(agent_state_size());
+	s->calls_state = (void *)state;
+	state += align(calls_state_size());
 	s->triggers_state = state;
 	if (r >= 0)
 		r = containers_open(&s->world, state + align(triggers_state_size()),
@@ -80,7 +80,7 @@ static int open_world(struct service *s)
 static void service_close(struct service *s)
 {
 	control_stop(s->control);
-	agent_stop(s->agent);
+	calls_stop(s->calls);
 	triggers_stop(s->triggers);
 	sizes_free(s->sizes);
 	snapshots_free(s->snapshots);
@@ -103,6 +103,17 @@ static void raise_file_limit(void)
 	}
 }
 
+/* Without it only the end of the daemon does harm. */
+static void start_keeper(struct service *s)
+{
+	int r = calls_keeper_start(s->session, s->calls_state, &s->keeper_fd);
+
+	if (r < 0)
+		log_warn("system calls of containers with a listener will fail when this "
+			 "daemon ends: %s", strerror(-r));
+	s->new_keeper = r > 0;
+}
+
 static int service_open(struct service *s)
 {
 	int r;
@@ -123,9 +134,11 @@ static int service_open(struct service *s)
 		r = s->snapshots && s->sizes ? 0 : -ENOMEM;
 	}
 	if (r >= 0)
+		start_keeper(s);
+	if (r >= 0)
 		r = confine_service();	/* before there are other threads */
 	if (r >= 0)
-		r = agent_start(s, s->config->seccomp_fd, s->agent_state, &s->agent);
+		r = calls_start(s, s->config->seccomp_fd, s->calls_state, &s->calls);
 	if (r >= 0)
 		r = confine_others();
 	if (r >= 0 && s->config->pressure_triggers)
@@ -144,6 +157,7 @@ static int start(struct session *session, void *context, void **ret_userdata)
 		return -ENOMEM;
 	s->session = session;
 	s->config = context;
+	s->keeper_fd = -1;
 	r = service_open(s);
 	if (r < 0) {
 		log_error("cannot start a worker: %s\n%s", strerror(-r),
@@ -177,7 +191,7 @@ static void pause_service(void *userdata)
 	struct service *s = userdata;
 
 	s->control = control_stop(s->control);
-	s->agent = agent_stop(s->agent);
+	s->calls = calls_stop(s->calls);
 	s->triggers = triggers_stop(s->triggers);
 }
 
@@ -206,7 +220,7 @@ static void leave(struct session *session, void *context)
 	(void)unlink(config_socket(config));
 	(void)unlink(config->seccomp_path);
 	if (check(session, context) == 0)
-		agent_leave(session, (const void *)(state + align(sizeof(struct service_state)) +
+		calls_leave(session, (const void *)(state + align(sizeof(struct service_state)) +
 						    align(paths_state_size())));
 }
 

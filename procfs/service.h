@@ -19,8 +19,8 @@
 #include "procfs/snapshot.h"
 #include "procfs/stats.h"
 
-struct agent;
-struct agent_state;
+struct calls;
+struct calls_state;
 struct control;
 struct triggers;
 
@@ -43,9 +43,11 @@ struct service {
 	struct identity *identity;
 	struct snapshots *snapshots;
 	struct sizes *sizes;
-	struct agent_state *agent_state;	/* lent */
+	struct calls_state *calls_state;	/* lent */
+	int keeper_fd;		/* see calls_keeper_start(); -1: there is none */
+	bool new_keeper;	/* it has to be given what earlier workers kept */
 	void *triggers_state;			/* lent */
-	struct agent *agent;
+	struct calls *calls;
 	struct triggers *triggers;		/* NULL: not asked for */
 	struct control *control;
 };

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # timeout: 120
 # sysinfo(2) says in a container what its files say: whose filter has the daemon as
-# its listener. Killed workers lose no call, and a daemon that ends leaves none
-# without an answer.
+# its listener. Killed workers lose no call, and a daemon that ends, or is killed,
+# leaves none without an answer.
 . "$(dirname "$0")/lib.sh"
 [ -n "$(hierarchy memory)" ] && [ -n "$(hierarchy cpu)" ] || skip "no memory or cpu controller"
 [ "$(status_of "$LIB/calls" notify "$T/none" x sysinfo true)" = 1 ] || skip "no calls helper"
@@ -155,6 +155,9 @@ for i in 1 2 3; do
 	under c box "$LIB/calls" loop $((256 << 20)) "$T/go" >"$T/loop.$i" 2>&1 &
 	loops+=($!)
 done
+# One that is killed between taking a listener and keeping it loses it.
+timeout 30 bash -c "$(declare -f listeners); holder=$holder
+	until [ \"\$(listeners)\" = 3 ]; do :; done" || fail "the listeners are not kept"
 answered() { procfs stats | awk '$1 == "calls" { print $2 }'; }
 for ((i = 0; i < 15; i++)); do
 	before=$(answered)
@@ -186,3 +189,34 @@ await exit "$holder"
 echo >"$T/pipe"
 wait "$last" || fail "the call failed after the daemon had ended"
 [ "$(field "$T/info" total)" -gt $((256 << 20)) ] || fail "that was the kernel's answer"
+
+# --- the holder is killed, alone and together with its worker ------------------------
+
+for how in holder both; do
+	start_procfs
+	procfs register box --cgroup "/$TEST_ID/c" >/dev/null
+	holder=$(holder_of_procfs)
+	worker=$(worker_of "$holder")
+	touch "$T/go"
+	under c box "$LIB/calls" loop 0 "$T/go" >"$T/loop.1" 2>&1 &
+	loop=$!
+	under c box sh -c "read line <'$T/pipe'; '$LIB/calls' sysinfo" >"$T/info" &
+	last=$!
+	timeout 30 bash -c "$(declare -f listeners); holder=$holder
+		until [ \"\$(listeners)\" = 2 ]; do :; done" || fail "the listeners are not kept"
+	# One that was kept before the worker died is not forgotten by the next one's keeper.
+	kill -9 "$worker"
+	until [ "$(answered 2>/dev/null || echo 0)" -gt 100 ]; do :; done
+	worker=$(worker_of "$holder")
+	case $how in
+	holder) kill -9 "$holder" ;;
+	both) kill -9 "$holder" "$worker" ;;
+	esac
+	await exit "$holder" "$worker"
+	await unmounted "$M"
+	echo >"$T/pipe"
+	wait "$last" || fail "$how: a call failed after the $how had been killed"
+	[ "$(field "$T/info" total)" -gt $((256 << 20)) ] || fail "$how: not the kernel's answer"
+	rm "$T/go"
+	wait "$loop" || fail "$how: a call in flight failed: $(cat "$T/loop.1")"
+done

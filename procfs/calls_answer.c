@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* procfs/agent_answer.c - what one call is told */
+/* procfs/calls_answer.c - what one call is told */
 #include "config.h"
 
 #include <errno.h>
@@ -15,7 +15,7 @@
 
 #include "common/cleanup.h"
 #include "common/errors.h"
-#include "procfs/agent_impl.h"
+#include "procfs/calls_impl.h"
 #include "procfs/load.h"
 #include "procfs/process.h"
 #include "procfs/sysinfo.h"
@@ -119,7 +119,7 @@ static int answer(const struct call *c, int64_t *ret_value)
 	return -ENOSYS;
 }
 
-int agent_answer(struct service *s, int listener_fd, struct container *container,
+int calls_answer(struct service *s, int listener_fd, struct container *container,
 		 const struct seccomp_notif *n, struct seccomp_notif_resp *ret)
 {
 	cleanup_container struct container *found = NULL;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config.h"
-#include "procfs/agent.h"
+#include "procfs/calls.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -16,7 +16,7 @@
 #include "common/cleanup.h"
 #include "common/errors.h"
 #include "common/log.h"
-#include "procfs/agent_impl.h"
+#include "procfs/calls_impl.h"
 #include "procfs/clock.h"
 #include "procfs/control.h"
 
@@ -32,20 +32,20 @@
 /* What an event is about; the rest of its number is an index. */
 enum { ABOUT_STOP, ABOUT_SOCKET, ABOUT_CLIENT, ABOUT_LISTENER };
 
-struct agent {
+struct calls {
 	struct service *service;	/* lent */
-	struct agent_state *state;	/* lent */
+	struct calls_state *state;	/* lent */
 	int listen_fd;			/* lent */
 	int epoll_fd, stop_fd;		/* owned */
 	pthread_t thread;
-	int fds[AGENT_LISTENERS];	/* of the listeners in the state; or -1 */
+	int fds[CALLS_LISTENERS];	/* of the listeners in the state; or -1 */
 	struct {
-		struct agent_client *client;	/* owned, or NULL */
+		struct calls_client *client;	/* owned, or NULL */
 		uint64_t since_ns;
 	} clients[CLIENTS];
 };
 
-static int watch(struct agent *a, int fd, unsigned about, unsigned index)
+static int watch(struct calls *a, int fd, unsigned about, unsigned index)
 {
 	struct epoll_event event = {
 		.events = EPOLLIN, .data.u64 = (uint64_t)about << 32 | index,
@@ -56,7 +56,7 @@ static int watch(struct agent *a, int fd, unsigned about, unsigned index)
 
 /* --- listeners -------------------------------------------------------------- */
 
-static void drop_listener(struct agent *a, unsigned i)
+static void drop_listener(struct calls *a, unsigned i)
 {
 	struct session *session = a->service->session;
 	uint32_t place = a->state->listeners[i].place;
@@ -72,7 +72,7 @@ static void drop_listener(struct agent *a, unsigned i)
 	__atomic_store_n(&a->state->listeners[i].place, 0, __ATOMIC_RELEASE);
 }
 
-static int watch_listener(struct agent *a, unsigned i, int fd)
+static int watch_listener(struct calls *a, unsigned i, int fd)
 {
 	/* Both sides run on one CPU then; older kernels do without. */
 	(void)ioctl(fd, NOTIF_SET_FLAGS_, FD_SYNC_WAKE_UP_);
@@ -80,19 +80,29 @@ static int watch_listener(struct agent *a, unsigned i, int fd)
 	return watch(a, fd, ABOUT_LISTENER, i);
 }
 
-static int free_listener(const struct agent *a)
+static void give_to_keeper(struct calls *a, unsigned i, const char *id)
 {
-	for (unsigned i = 0; i < AGENT_LISTENERS; i++)
+	int keeper_fd = a->service->keeper_fd;
+	int r = keeper_fd < 0 ? -EPIPE : calls_keeper_give(keeper_fd, i, a->fds[i]);
+
+	if (r < 0)
+		log_warn("a listener of '%s' will not outlive this daemon: %s", id,
+			 strerror(-r));
+}
+
+static int free_listener(const struct calls *a)
+{
+	for (unsigned i = 0; i < CALLS_LISTENERS; i++)
 		if (!a->state->listeners[i].place)
 			return (int)i;
 	return -ENOSPC;
 }
 
-static int add_listener(struct agent *a, const struct agent_message *m)
+static int add_listener(struct calls *a, const struct calls_message *m)
 {
 	cleanup_container struct container *c = containers_find(a->service->containers, m->id);
 	int i = free_listener(a);
-	struct agent_listener *l;
+	struct calls_listener *l;
 	int place, r;
 
 	if (i < 0)
@@ -110,20 +120,22 @@ static int add_listener(struct agent *a, const struct agent_message *m)
 	r = watch_listener(a, (unsigned)i, m->listener_fd);
 	if (r < 0)
 		drop_listener(a, (unsigned)i);
+	else
+		give_to_keeper(a, (unsigned)i, m->id);
 	return r < 0 ? r : 0;
 }
 
-static void send_answer(struct agent *a, unsigned i)
+static void send_answer(struct calls *a, unsigned i)
 {
-	const struct seccomp_notif *n = agent_notification(a->state);
-	const struct agent_listener *l = &a->state->listeners[i];
+	const struct seccomp_notif *n = calls_notification(a->state);
+	const struct calls_listener *l = &a->state->listeners[i];
 	cleanup_container struct container *c =
 		containers_get(a->service->containers, l->slot, l->generation);
 	struct seccomp_notif_resp response = { .id = n->id };
 	int r = 0;
 
-	if (++a->state->tries <= AGENT_TRIES)
-		r = agent_answer(a->service, a->fds[i], c, n, &response);
+	if (++a->state->tries <= CALLS_TRIES)
+		r = calls_answer(a->service, a->fds[i], c, n, &response);
 	else
 		response.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
 	/* ENOENT here, too: the caller was killed or interrupted meanwhile. */
@@ -133,8 +145,8 @@ static void send_answer(struct agent *a, unsigned i)
 	__atomic_store_n(&a->state->answering, 0, __ATOMIC_RELEASE);
 }
 
-/* Received into the state: see agent.h. */
-static void take_call(struct agent *a, unsigned i)
+/* Received into the state: see calls.h. */
+static void take_call(struct calls *a, unsigned i)
 {
 	int r;
 
@@ -143,7 +155,7 @@ static void take_call(struct agent *a, unsigned i)
 	__atomic_store_n(&a->state->answering, i + 1, __ATOMIC_RELEASE);
 	do
 		r = neg_errno(ioctl(a->fds[i], SECCOMP_IOCTL_NOTIF_RECV,
-				    agent_notification(a->state)));
+				    calls_notification(a->state)));
 	while (r == -EINTR);
 	if (r >= 0)
 		send_answer(a, i);
@@ -152,9 +164,9 @@ static void take_call(struct agent *a, unsigned i)
 }
 
 /* What an earlier worker left: its listeners, and the call that it had in hand. */
-static void adopt(struct agent *a)
+static void adopt(struct calls *a)
 {
-	struct agent_state *state = a->state;
+	struct calls_state *state = a->state;
 
 	for (unsigned i = 0; i < state->highest; i++) {
 		uint32_t place = state->listeners[i].place;
@@ -168,12 +180,14 @@ static void adopt(struct agent *a)
 			state->listeners[i].place = 0;
 		else if (watch_listener(a, i, fd) < 0)
 			drop_listener(a, i);
+		else if (a->service->new_keeper)
+			give_to_keeper(a, i, "an earlier worker");
 	}
-	if (state->answering > AGENT_LISTENERS)
+	if (state->answering > CALLS_LISTENERS)
 		state->answering = 0;
 	if (!state->answering)
 		return;
-	if (agent_notification(state)->id && a->fds[state->answering - 1] >= 0)
+	if (calls_notification(state)->id && a->fds[state->answering - 1] >= 0)
 		send_answer(a, state->answering - 1);
 	else
 		state->answering = 0;
@@ -181,13 +195,13 @@ static void adopt(struct agent *a)
 
 /* --- engines ------------------------------------------------------------------ */
 
-static void drop_client(struct agent *a, unsigned i)
+static void drop_client(struct calls *a, unsigned i)
 {
-	a->clients[i].client = agent_client_free(a->clients[i].client);
+	a->clients[i].client = calls_client_free(a->clients[i].client);
 }
 
 /* A free place, or that of the one which has been silent for longest. */
-static unsigned client_place(struct agent *a)
+static unsigned client_place(struct calls *a)
 {
 	unsigned oldest = 0;
 
@@ -201,7 +215,7 @@ static unsigned client_place(struct agent *a)
 	return oldest;
 }
 
-static void accept_client(struct agent *a)
+static void accept_client(struct calls *a)
 {
 	int fd = accept4(a->listen_fd, NULL, NULL, SOCK_CLOEXEC);
 	struct ucred peer;
@@ -214,20 +228,20 @@ static void accept_client(struct agent *a)
 		return;
 	}
 	i = client_place(a);
-	a->clients[i].client = agent_client_new(fd);
+	a->clients[i].client = calls_client_new(fd);
 	a->clients[i].since_ns = clock_now_ns();
 	if (a->clients[i].client && watch(a, fd, ABOUT_CLIENT, i) < 0)
 		drop_client(a, i);
 }
 
-static void read_client(struct agent *a, unsigned i)
+static void read_client(struct calls *a, unsigned i)
 {
-	struct agent_message m = { .listener_fd = -1 };
+	struct calls_message m = { .listener_fd = -1 };
 	int r;
 
 	if (!a->clients[i].client)
 		return;
-	r = agent_client_read(a->clients[i].client, &m);
+	r = calls_client_read(a->clients[i].client, &m);
 	if (r == 0)
 		return;
 	if (r > 0) {
@@ -239,11 +253,11 @@ static void read_client(struct agent *a, unsigned i)
 		log_warn("an engine's message about '%s' was not understood: %s\n"
 			 "The filter's system calls fail in this container.",
 			 m.id ? m.id : "a container", strerror(-r));
-	agent_message_done(&m);
+	calls_message_done(&m);
 	drop_client(a, i);
 }
 
-static bool expire_clients(struct agent *a)
+static bool expire_clients(struct calls *a)
 {
 	uint64_t now = clock_now_ns();
 	bool left = false;
@@ -261,7 +275,7 @@ static bool expire_clients(struct agent *a)
 
 /* --- the thread ------------------------------------------------------------- */
 
-static bool handle(struct agent *a, const struct epoll_event *event)
+static bool handle(struct calls *a, const struct epoll_event *event)
 {
 	unsigned about = event->data.u64 >> 32, i = (uint32_t)event->data.u64;
 
@@ -278,9 +292,9 @@ static bool handle(struct agent *a, const struct epoll_event *event)
 	return true;
 }
 
-static void *run(void *agent)
+static void *run(void *calls)
 {
-	struct agent *a = agent;
+	struct calls *a = calls;
 	struct epoll_event events[EVENTS];
 	bool go_on = true;
 
@@ -296,9 +310,9 @@ static void *run(void *agent)
 	return NULL;
 }
 
-size_t agent_state_size(void)
+size_t calls_state_size(void)
 {
-	return sizeof(struct agent_state);
+	return sizeof(struct calls_state);
 }
 
 static bool kernel_fits(void)
@@ -306,11 +320,11 @@ static bool kernel_fits(void)
 	struct seccomp_notif_sizes sizes;
 
 	return syscall(SYS_seccomp, SECCOMP_GET_NOTIF_SIZES, 0, &sizes) == 0 &&
-	       sizes.seccomp_notif <= AGENT_NOTIFICATION &&
+	       sizes.seccomp_notif <= CALLS_NOTIFICATION &&
 	       sizes.seccomp_notif_resp <= sizeof(struct seccomp_notif_resp);
 }
 
-static void release(struct agent *a)
+static void release(struct calls *a)
 {
 	for (unsigned i = 0; i < CLIENTS; i++)
 		drop_client(a, i);
@@ -319,10 +333,10 @@ static void release(struct agent *a)
 	free(a);
 }
 
-int agent_start(struct service *service, int listen_fd, struct agent_state *state,
-		struct agent **ret)
+int calls_start(struct service *service, int listen_fd, struct calls_state *state,
+		struct calls **ret)
 {
-	struct agent *a = calloc(1, sizeof(*a));
+	struct calls *a = calloc(1, sizeof(*a));
 	int r;
 
 	if (!a)
@@ -330,7 +344,7 @@ int agent_start(struct service *service, int listen_fd, struct agent_state *stat
 	a->service = service;
 	a->state = state;
 	a->listen_fd = listen_fd;
-	for (unsigned i = 0; i < AGENT_LISTENERS; i++)
+	for (unsigned i = 0; i < CALLS_LISTENERS; i++)
 		a->fds[i] = -1;
 	a->stop_fd = neg_errno(eventfd(0, EFD_CLOEXEC));
 	a->epoll_fd = neg_errno(epoll_create1(EPOLL_CLOEXEC));
@@ -349,7 +363,7 @@ int agent_start(struct service *service, int listen_fd, struct agent_state *stat
 	return 0;
 }
 
-struct agent *agent_stop(struct agent *a)
+struct calls *calls_stop(struct calls *a)
 {
 	if (!a)
 		return NULL;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* procfs/agent_client.c - what an engine sends: "containerProcessState" of the OCI */
+/* procfs/calls_client.c - what an engine sends: "containerProcessState" of the OCI */
 #include "config.h"
 
 #include <errno.h>
@@ -10,12 +10,12 @@
 #include <unistd.h>
 
 #include "common/cleanup.h"
-#include "procfs/agent_impl.h"
+#include "procfs/calls_impl.h"
 
 #define STATE_MAX (1 << 20)	/* annotations may be long */
 #define FDS_MAX	  16
 
-struct agent_client {
+struct calls_client {
 	int fd;			/* owned */
 	int fds[FDS_MAX];	/* owned: as they came */
 	unsigned fd_count;
@@ -23,9 +23,9 @@ struct agent_client {
 	struct json_tokener *tokener;	/* owned */
 };
 
-struct agent_client *agent_client_new(int take_fd)
+struct calls_client *calls_client_new(int take_fd)
 {
-	struct agent_client *c = calloc(1, sizeof(*c));
+	struct calls_client *c = calloc(1, sizeof(*c));
 
 	if (c) {
 		c->fd = take_fd;
@@ -33,10 +33,10 @@ struct agent_client *agent_client_new(int take_fd)
 	} else {
 		close(take_fd);
 	}
-	return c && c->tokener ? c : agent_client_free(c);
+	return c && c->tokener ? c : calls_client_free(c);
 }
 
-struct agent_client *agent_client_free(struct agent_client *c)
+struct calls_client *calls_client_free(struct calls_client *c)
 {
 	if (!c)
 		return NULL;
@@ -49,20 +49,20 @@ struct agent_client *agent_client_free(struct agent_client *c)
 	return NULL;
 }
 
-int agent_client_fd(const struct agent_client *c)
+int calls_client_fd(const struct calls_client *c)
 {
 	return c->fd;
 }
 
-void agent_message_done(struct agent_message *m)
+void calls_message_done(struct calls_message *m)
 {
 	free(m->id);
 	cleanup_fd_(&m->listener_fd);
-	*m = (struct agent_message){ .listener_fd = -1 };
+	*m = (struct calls_message){ .listener_fd = -1 };
 }
 
 /* What does not fit is closed: nobody sends that many. */
-static void take_fds(struct agent_client *c, struct msghdr *message)
+static void take_fds(struct calls_client *c, struct msghdr *message)
 {
 	for (struct cmsghdr *m = CMSG_FIRSTHDR(message); m; m = CMSG_NXTHDR(message, m)) {
 		size_t count = (m->cmsg_len - CMSG_LEN(0)) / sizeof(int);
@@ -82,7 +82,7 @@ static void take_fds(struct agent_client *c, struct msghdr *message)
 }
 
 /* Return: bytes; 0 at the end; -EAGAIN if nothing is there. */
-static ssize_t receive(struct agent_client *c, char *data, size_t size)
+static ssize_t receive(struct calls_client *c, char *data, size_t size)
 {
 	union {
 		struct cmsghdr header;
@@ -122,8 +122,8 @@ static int listener_index(struct json_object *state)
 	return -1;
 }
 
-static int take_message(struct agent_client *c, struct json_object *state,
-			struct agent_message *ret)
+static int take_message(struct calls_client *c, struct json_object *state,
+			struct calls_message *ret)
 {
 	struct json_object *container, *id;
 	int index = json_object_is_type(state, json_type_object) ? listener_index(state) : -1;
@@ -137,12 +137,12 @@ static int take_message(struct agent_client *c, struct json_object *state,
 	copy = strdup(json_object_get_string(id) ? json_object_get_string(id) : "");
 	if (!copy)
 		return -ENOMEM;
-	*ret = (struct agent_message){ copy, c->fds[index] };
+	*ret = (struct calls_message){ copy, c->fds[index] };
 	c->fds[index] = c->fds[--c->fd_count];
 	return 1;
 }
 
-int agent_client_read(struct agent_client *c, struct agent_message *ret)
+int calls_client_read(struct calls_client *c, struct calls_message *ret)
 {
 	struct json_object *state;
 	char data[4096];
