@@ -13,7 +13,7 @@
 
 static const cap_value_t caps[] = {
 	CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH, CAP_SYS_ADMIN,
-	CAP_DAC_OVERRIDE,	/* last: for the thread of calls alone */
+	CAP_DAC_OVERRIDE,	/* last: for the threads of calls and triggers alone */
 };
 
 static const struct confine_call calls[] = {

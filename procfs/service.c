@@ -139,10 +139,10 @@ static int service_open(struct service *s)
 		r = confine_service();	/* before there are other threads */
 	if (r >= 0)
 		r = calls_start(s, s->config->seccomp_fd, s->calls_state, &s->calls);
-	if (r >= 0)
-		r = confine_others();
 	if (r >= 0 && s->config->pressure_triggers)
 		r = triggers_start(s->session, s->triggers_state, &s->triggers);
+	if (r >= 0)
+		r = confine_others();
 	if (r >= 0)
 		r = control_start(s, &s->control);
 	return r;

@@ -20,6 +20,7 @@
 #define TRIGGERS  256
 #define EVENTS	  16
 #define STOP	  TRIGGERS	/* in place of an index */
+#define OPEN	  (TRIGGERS + 1)
 #define READY	  (POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM)	/* what files always are */
 
 /* In the state. */
@@ -30,10 +31,20 @@ struct trigger {
 	uint32_t events;	/* POLL* that nobody was told of */
 };
 
+/* A file that the thread is to open: it alone may open those of others for writing. */
+struct opening {
+	int dir_fd;		/* lent */
+	const char *name;
+	int fd;			/* the answer; or -errno */
+};
+
 struct triggers {
 	struct session *session;	/* lent */
 	int epoll_fd, stop_fd;		/* owned */
 	pthread_t thread;
+	struct lock open_lock;		/* one asks at a time; taken before lock */
+	int ask_fd, answer_fd;		/* owned: eventfds */
+	struct opening *opening;	/* of who asks */
 	struct lock lock;		/* guards all that follows */
 	struct trigger *list;		/* lent: TRIGGERS of them in the state */
 	int fds[TRIGGERS];		/* or -1; inherited ones belong to the session */
@@ -60,7 +71,7 @@ static int find_locked(const struct triggers *t, uint64_t handle) REQUIRES(t->lo
 static int watch(struct triggers *t, int fd, unsigned index)
 {
 	struct epoll_event event = {
-		.events = index == STOP ? EPOLLIN : EPOLLPRI, .data.u32 = index,
+		.events = index >= TRIGGERS ? EPOLLIN : EPOLLPRI, .data.u32 = index,
 	};
 
 	return neg_errno(epoll_ctl(t->epoll_fd, EPOLL_CTL_ADD, fd, &event));
@@ -88,7 +99,37 @@ void triggers_drop(struct triggers *t, uint64_t handle)
 		drop_locked(t, i);
 }
 
-struct opening {
+static int open_file(int dir_fd, const char *name)
+{
+	return neg_errno(openat(dir_fd, name, O_RDWR | O_NONBLOCK | O_CLOEXEC));
+}
+
+/*
+ * The kernel lets everybody write to /proc/pressure, but a cgroup's file is its owner's:
+ * of a user to whom the cgroup was delegated, and root without capabilities is none.
+ */
+static int open_by_thread(struct triggers *t, struct opening *o)
+{
+	eventfd_t ignored;
+
+	lock_scope(&t->open_lock);
+	t->opening = o;
+	if (eventfd_write(t->ask_fd, 1) < 0 || eventfd_read(t->answer_fd, &ignored) < 0)
+		return -errno;
+	return o->fd;
+}
+
+static void answer_opening(struct triggers *t)
+{
+	eventfd_t ignored;
+
+	(void)eventfd_read(t->ask_fd, &ignored);
+	t->opening->fd = open_file(t->opening->dir_fd, t->opening->name);
+	(void)eventfd_write(t->answer_fd, 1);
+}
+
+struct source {
+	struct triggers *triggers;
 	const char *name;	/* of the cgroup's file */
 	int fd;			/* the answer */
 };
@@ -97,15 +138,18 @@ struct opening {
 static int open_source(struct container_load *load, struct group *group,
 		       uint64_t start_ns, void *context)
 {
-	struct opening *o = context;
+	struct source *source = context;
+	struct opening o = { .name = source->name };
 
 	(void)load;
 	(void)start_ns;
 	if (!group_has(group, GROUP_V2) || group_depth(group, GROUP_V2) == 0)
 		return -EOPNOTSUPP;
-	o->fd = neg_errno(openat(group_dir(group, GROUP_V2), o->name,
-				 O_RDWR | O_NONBLOCK | O_CLOEXEC));
-	return o->fd < 0 ? o->fd : 0;
+	o.dir_fd = group_dir(group, GROUP_V2);
+	source->fd = open_file(o.dir_fd, o.name);
+	if (source->fd == -EACCES)
+		source->fd = open_by_thread(source->triggers, &o);
+	return source->fd < 0 ? source->fd : 0;
 }
 
 static int add_locked(struct triggers *t, uint64_t handle, int *fd) REQUIRES(t->lock)
@@ -129,16 +173,16 @@ static int add_locked(struct triggers *t, uint64_t handle, int *fd) REQUIRES(t->
 int triggers_set(struct triggers *t, uint64_t handle, struct container *c,
 		 const char *path, const char *text, size_t length)
 {
-	struct opening o = { gather_pressure_file(path), -1 };
+	struct source source = { t, gather_pressure_file(path), -1 };
 	cleanup_fd int fd = -1;
 	int r;
 
-	if (!o.name)
+	if (!source.name)
 		return -EACCES;
-	r = container_with_load(c, open_source, &o);
+	r = container_with_load(c, open_source, &source);
 	if (r < 0)
 		return r;
-	fd = o.fd;
+	fd = source.fd;
 	lock_scope(&t->lock);
 	if (find_locked(t, handle) >= 0)
 		return -EBUSY;
@@ -190,7 +234,10 @@ static void *run(void *triggers)
 		for (int i = 0; i < n; i++) {
 			if (events[i].data.u32 == STOP)
 				return NULL;
-			note(t, events[i].data.u32, events[i].events);
+			if (events[i].data.u32 == OPEN)
+				answer_opening(t);
+			else
+				note(t, events[i].data.u32, events[i].events);
 		}
 	}
 }
@@ -221,7 +268,10 @@ static void release(struct triggers *t)
 {
 	cleanup_fd_(&t->epoll_fd);
 	cleanup_fd_(&t->stop_fd);
+	cleanup_fd_(&t->ask_fd);
+	cleanup_fd_(&t->answer_fd);
 	lock_done(&t->lock);
+	lock_done(&t->open_lock);
 	free(t);
 }
 
@@ -233,13 +283,18 @@ int triggers_start(struct session *session, void *state, struct triggers **ret)
 	if (!t)
 		return -ENOMEM;
 	lock_init(&t->lock);
+	lock_init(&t->open_lock);
 	t->session = session;
 	t->list = state;
 	t->stop_fd = neg_errno(eventfd(0, EFD_CLOEXEC));
+	t->ask_fd = neg_errno(eventfd(0, EFD_CLOEXEC));
+	t->answer_fd = neg_errno(eventfd(0, EFD_CLOEXEC));
 	t->epoll_fd = neg_errno(epoll_create1(EPOLL_CLOEXEC));
-	r = t->stop_fd < 0 ? t->stop_fd : t->epoll_fd;
+	r = t->stop_fd < 0 || t->ask_fd < 0 || t->answer_fd < 0 ? -EMFILE : t->epoll_fd;
 	if (r >= 0)
 		r = watch(t, t->stop_fd, STOP);
+	if (r >= 0)
+		r = watch(t, t->ask_fd, OPEN);
 	if (r >= 0) {
 		adopt(t);
 		r = -pthread_create(&t->thread, NULL, run, t);

@@ -21,7 +21,7 @@ struct triggers;
 size_t triggers_state_size(void);
 
 /** triggers_start() - @state: zeroed, or what an earlier worker left; lent.
- *	0, -ENOMEM or any thread's error */
+ *	0, -ENOMEM, -EMFILE or any thread's error. Before confine_others(). */
 int triggers_start(struct session *session, void *state, struct triggers **ret);
 
 /** triggers_stop() - and wait for the thread; accepts NULL, returns NULL */

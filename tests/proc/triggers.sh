@@ -27,6 +27,10 @@ grep -q '^some ' "$view/proc/pressure/cpu" || fail "the file can still be read"
 [ "$(status_of touch "$view/proc/new")" != 0 ] || fail "a file can be made"
 eq "$(status_of sh -c "echo some 500000 2000000 >'$view/proc/pressure/cpu'")" 0 "a shell sets one"
 
+# As it is where the cgroup was delegated to a user.
+chown 65534 "$v2/$TEST_ID" "$v2/$TEST_ID/cpu.pressure"
+eq "$(status_of sh -c "echo some 500000 2000000 >'$view/proc/pressure/cpu'")" 0 "one in a user's cgroup"
+
 # Two on one CPU: each waits half of the time.
 cpu=$(taskset -cp $$ | sed 's/.*: //; s/[-,].*//')
 in_cgroup "$TEST_ID" taskset -c "$cpu" sh -c 'while :; do :; done' &
