@@ -158,6 +158,14 @@ enum {
 	FUSEK_OP_POLL = 40,
 	FUSEK_NOTIFY_POLL = 1,
 	FUSEK_NOTIFY_RESEND = 7,
+	FUSEK_NOTIFY_PRUNE = 9,		/* since 7.45 */
+};
+
+/* Before the node ids. */
+struct fusek_notify_prune_out {
+	uint32_t count;
+	uint32_t padding;
+	uint64_t spare;
 };
 
 /* Set in `unique` of a request that was sent before. */

@@ -241,6 +241,22 @@ void session_notify_poll(struct session *s, uint64_t waiter)
 	send_raw(s, &wake, sizeof(wake));
 }
 
+int session_notify_prune(struct session *s, const uint64_t *ids, unsigned count)
+{
+	const struct fusek_notify_prune_out prune = { .count = count };
+	const struct fusek_out_header header = {
+		.len = sizeof(header) + sizeof(prune) + count * sizeof(*ids),
+		.error = FUSEK_NOTIFY_PRUNE,
+	};
+	const struct iovec iov[] = {
+		{ (void *)&header, sizeof(header) },
+		{ (void *)&prune, sizeof(prune) },
+		{ (void *)ids, count * sizeof(*ids) },
+	};
+
+	return outlet_writev(s->device_fd, iov, 3) < 0 ? -errno : 0;
+}
+
 /* Answers from what a dead worker decided. */
 static void send_orphan(struct session *s, struct record_reply *reply,
 			uint64_t unique)

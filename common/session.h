@@ -210,6 +210,17 @@ uint64_t session_poll_waiter(void);
 /** session_notify_poll() - wake who polls: it asks again */
 void session_notify_poll(struct session *s, uint64_t waiter);
 
+/**
+ * session_notify_prune() - have the kernel forget inodes that nobody uses
+ * @ids:	node ids; those it does not know, or that are in use, are left alone
+ *
+ * It drops their names from its cache and sends FORGET when it likes. It may wait for
+ * pages that are being written back: not for threads that serve requests.
+ *
+ * Return: 0; -EINVAL if the kernel cannot do it (before 6.18); an error of write(2).
+ */
+int session_notify_prune(struct session *s, const uint64_t *ids, unsigned count);
+
 /** session_request_count() - requests with this opcode (FUSE_LOOKUP is 1) that
  *	this mount's workers received since the mount began */
 uint64_t session_request_count(const struct session *s, unsigned opcode);

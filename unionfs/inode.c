@@ -434,6 +434,12 @@ bool inode_table_has_shrunk(struct inode_table *t)
 	return has_shrunk;
 }
 
+bool inode_table_is_above(struct inode_table *t, uint32_t count)
+{
+	rwlock_read_scope(&t->lock);
+	return t->live_count > count;
+}
+
 void inode_forget(struct inode_table *t, uint64_t id, uint64_t n)
 {
 	struct inode *inode = inode_by_node_id(t, id);

@@ -204,6 +204,21 @@ void inode_put_locked(struct inode_table *t, struct inode *inode)
 /** inode_table_has_shrunk() - there were many more inodes; true once for each time */
 bool inode_table_has_shrunk(struct inode_table *t) EXCLUDES(t->lock);
 
+/** inode_table_is_above() - are there more than so many inodes */
+bool inode_table_is_above(struct inode_table *t, uint32_t count) EXCLUDES(t->lock);
+
+/**
+ * inode_collect() - node ids of inodes that the kernel holds and nobody has open
+ * @hand:	where to go on; starts anywhere, moved on, and round at the end
+ * @left:	how many slots to look at; lowered by those that were
+ * @ids:	room for @max
+ *
+ * Slots are taken in turn, so a hand that goes round meets the oldest first, or nearly.
+ * Return: how many were found; the root is never among them.
+ */
+unsigned inode_collect(struct inode_table *t, uint32_t *hand, uint32_t *left,
+		       uint64_t *ids, unsigned max) EXCLUDES(t->lock);
+
 /** inode_forget() - the kernel gives back @n of its lookups */
 void inode_forget(struct inode_table *t, uint64_t id, uint64_t n)
 	EXCLUDES(t->lock);

@@ -137,6 +137,38 @@ struct inode *slot_take(struct inode_table *t)
 	return chunk_take(t, n);
 }
 
+/* ---- who could go ---- */
+
+static bool can_go(const struct inode *inode)
+{
+	return inode->type != DT_UNKNOWN && inode->slot != 0 &&
+	       inode->nlookup > 0 &&
+	       !inode->place;	/* without a name: only its last close helps */
+}
+
+unsigned inode_collect(struct inode_table *t, uint32_t *hand, uint32_t *left,
+		       uint64_t *ids, unsigned max)
+{
+	unsigned found = 0;
+
+	rwlock_read_scope(&t->lock);
+	while (*left > 0 && found < max) {
+		uint32_t slot = *hand < t->slot_count ? *hand : 0;
+		const struct chunk *c = &t->chunks[slot >> CHUNK_BITS];
+		uint32_t steps = 1;
+
+		/* Looking at memory that was given back would make it take some. */
+		if (c->used == 0)
+			steps = CHUNK_SLOTS - (slot & (CHUNK_SLOTS - 1));
+		else if ((slot & (CHUNK_SLOTS - 1)) < c->fresh &&
+			 can_go(&t->inodes[slot]))
+			ids[found++] = inode_node_id(&t->inodes[slot]);
+		*hand = slot + steps;
+		*left -= steps < *left ? steps : *left;
+	}
+	return found;
+}
+
 /* ---- a successor ---- */
 
 /* What the dead worker had of its own is worth nothing. */

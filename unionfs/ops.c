@@ -68,6 +68,7 @@ int reply_entry(struct unionfs *u, fuse_req_t req, int r, struct inode *inode,
 	/* Nobody waits for the answer any more: it does not count. */
 	if (fuse_reply_entry(req, &e) == -ENOENT)
 		inode_forget(&u->inodes, e.ino, 1);
+	ops_prune(u);
 	return 0;
 }
 

@@ -71,6 +71,9 @@ struct fuse_entry_param entry_param(struct unionfs *u, const struct inode *inode
  */
 void opened_as(struct unionfs *u, const struct opened *o, struct fuse_file_info *fi);
 
+/** ops_prune() - if there are more inodes than there may be, have the kernel forget some */
+void ops_prune(struct unionfs *u);
+
 /** ops_pages_lost() - a page of the kernel's could not be written back */
 void ops_pages_lost(struct unionfs *u, struct inode *inode, fuse_ino_t id);
 

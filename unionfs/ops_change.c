@@ -81,6 +81,7 @@ static void op_create(fuse_req_t req, fuse_ino_t parent, const char *name,
 	}
 	e = entry_param(op.u, inode, &st);
 	opened_as(op.u, op.u->passes_data ? &opened : NULL, fi);
+	ops_prune(op.u);
 	if (fuse_reply_create(req, &e, fi) != -ENOENT)
 		return;
 	if (op.u->passes_data)

@@ -201,6 +201,7 @@ static void list(fuse_req_t req, fuse_ino_t ino, size_t size, off_t cookie,
 		reply_result(req, r);
 	else
 		fuse_reply_buf(req, data, l.used);
+	ops_prune(l.u);
 }
 
 static void op_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,

@@ -91,6 +91,8 @@ static const struct opt mount_rows[] = {
 	{ "spin", 0, OPT_UINT, FIELD(spin_us), "MICROSECONDS",
 	  "look so long for the next request before sleeping; 30 by default" },
 	{ "no_resend", 0, OPT_FLAG, FIELD(no_resend) },
+	{ "max_inodes", 0, OPT_UINT, FIELD(max_inodes), "N",
+	  "have the kernel forget inodes above so many; 0, the default: never" },
 	{ "allow_other", 0, OPT_FLAG, FIELD(allow_other), NULL,
 	  "let other users in; the default for root" },
 	{ "default_permissions", 0, OPT_FLAG, FIELD(default_permissions) },

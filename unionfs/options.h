@@ -92,6 +92,7 @@ struct options {
 	unsigned threads;		/* 0: one per core */
 	unsigned spin_us;		/* 0: never */
 	bool no_resend;			/* as on kernels before 6.9, for tests */
+	unsigned max_inodes;		/* that the kernel remembers; 0: any number */
 	bool foreground, debug;
 	bool is_handed_over;	/* see session_is_handover() */
 	bool allow_other, default_permissions;

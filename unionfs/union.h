@@ -53,6 +53,9 @@ struct unionfs {
 	struct pool *pool;		/* for copies */
 	struct pool *notifier;		/* for what waits until we have answered writes,
 					   which may be queued in the other */
+	_Atomic bool is_pruning;	/* a task for it is queued or runs */
+	_Atomic bool cannot_prune;
+	uint32_t prune_hand;		/* that task's */
 	struct session *session;	/* lent, once it runs */
 	struct mounted *mounted;	/* main.c's */
 };
