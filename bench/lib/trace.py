@@ -111,7 +111,8 @@ class Trace:
             if match:
                 number = int(match[1])
                 name = names.get(number, f"number {number}")
-                if name == "read" and int(match[4], 16) >= DEVICE_BUFFER:
+                if name == "readv" or (
+                        name == "read" and int(match[4], 16) >= DEVICE_BUFFER):
                     name = READ_REQUEST
                 found[name] += 1
         return found

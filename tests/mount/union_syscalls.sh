@@ -61,7 +61,7 @@ begin() {
 # largest write.
 counted() {
 	sed -n 's/^.*: sys_\([a-z0-9_]*\)(\(.*\)$/\1 \2/p' "$trace/trace" |
-		grep -v -E -e '^(writev|futex|epoll_p?wait|m?map|munmap|mprotect|madvise|brk|close) ' \
+		grep -v -E -e '^(readv|writev|futex|epoll_p?wait|m?map|munmap|mprotect|madvise|brk|close) ' \
 			-e '^read .*count: (0x)?[0-9a-f]{5}' | cut -d' ' -f1 || true
 }
 
