@@ -15,7 +15,7 @@
  *
  * A request is read with its header into the slot, so that it is known from the moment
  * at which the kernel let go of it. One that is handed on to a thread which has time for
- * long work is written down once more, apart from slots, and counts how far it got.
+ * long work is written down once more, apart from slots.
  *
  * A slot has one writer. A reply's bytes are valid only after `decided` was
  * stored, with release order; the reader is another process that begins after
@@ -70,7 +70,6 @@ struct record_slot {
 /* A request that was handed on to another thread. */
 struct record_passed {
 	_Atomic uint64_t unique;	/* 0: empty */
-	_Atomic uint64_t progress;	/* counted up while it is worked on */
 	_Atomic uint32_t is_begun;
 	uint32_t unused;
 };

@@ -24,7 +24,6 @@ static _Thread_local struct record_slot *thread_slot;
 static _Thread_local bool thread_resent;
 static _Thread_local const struct fusek_in_header *thread_request;
 static _Thread_local struct fusek_open_out thread_open_extra;
-static _Thread_local struct record_passed *thread_passed;
 static _Thread_local bool thread_asks_birth, thread_knows_birth;
 static _Thread_local struct timespec thread_birth;
 
@@ -73,22 +72,15 @@ struct session_passed *session_pass_request(struct session *s)
 
 void session_take_request(struct session_passed *passed)
 {
-	thread_passed = (void *)passed;
-	if (thread_passed)
-		atomic_store(&thread_passed->is_begun, 1);
-}
+	struct record_passed *p = (void *)passed;
 
-void session_note_progress(void)
-{
-	if (thread_passed)
-		atomic_fetch_add_explicit(&thread_passed->progress, 1,
-					  memory_order_relaxed);
+	if (p)
+		atomic_store(&p->is_begun, 1);
 }
 
 void session_end_request(struct session_passed *passed)
 {
 	record_pass_end((void *)passed);
-	thread_passed = NULL;
 }
 
 bool session_is_resent(const struct session *s)

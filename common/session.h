@@ -14,9 +14,7 @@
  */
 #pragma once
 
-#ifndef FUSE_USE_VERSION
 #define FUSE_USE_VERSION 35
-#endif
 
 #include <fuse_lowlevel.h>
 #include <stdbool.h>
@@ -247,13 +245,6 @@ struct session_passed *session_pass_request(struct session *s);
 
 /** session_take_request() - the calling thread begins with it */
 void session_take_request(struct session_passed *passed);
-
-/**
- * session_note_progress() - the calling thread got on with what it took
- *
- * For work without end: what gets on is never taken for stuck.
- */
-void session_note_progress(void);
 
 /** session_end_request() - it was answered, or was not handed on after all */
 void session_end_request(struct session_passed *passed);

@@ -96,10 +96,8 @@ void opened_as(struct unionfs *u, const struct opened *o, struct fuse_file_info 
 				    o->backing_id);
 }
 
-/* Asked with each piece of long work. */
 static bool is_interrupted(void *arg)
 {
-	session_note_progress();
 	return fuse_req_interrupted(arg);
 }
 
