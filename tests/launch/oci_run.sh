@@ -133,11 +133,12 @@ s.listen()
 print("listening", flush=True)
 c = s.accept()[0]
 data, fds, _, _ = socket.recv_fds(c, 100, 1)
+open(sys.argv[2]).read()	# it is sent before the command begins
 signal.pidfd_send_signal(fds[0], signal.SIGKILL)
 END
-bundle sleep 1000
-mkfifo "$T/ready"
-python3 "$T/kill_by_pidfd" "$T/socket" >"$T/ready" &
+bundle sh -c 'echo >/up; exec sleep 1000'
+mkfifo "$T/ready" "$B/rootfs/up"
+python3 "$T/kill_by_pidfd" "$T/socket" "$B/rootfs/up" >"$T/ready" &
 read -r _ <"$T/ready"
 eq "$(status_of oci run --bundle "$B" --pidfd-socket "$T/socket" "$ID")" 137 "ended through its pidfd"
 wait "$!"
