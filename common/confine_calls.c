@@ -67,6 +67,8 @@ static const struct confine_call always[] = {
 	/* threads, but no processes; clone3's flags cannot be seen, and libc uses clone */
 	{ SCMP_SYS(clone), 0, CLONE_THREAD, CLONE_THREAD },
 	{ SCMP_SYS(prlimit64), 0, UINT64_MAX, 0 },
+	{ SCMP_SYS(sched_setaffinity), 0, UINT64_MAX, 0 },	/* only itself */
+	{ SCMP_SYS(sched_setattr), 0, UINT64_MAX, 0 },
 	{ SCMP_SYS(prctl), 0, UINT64_MAX, PR_SET_NAME },
 	{ SCMP_SYS(prctl), 0, UINT64_MAX, PR_GET_NAME },
 	{ SCMP_SYS(prctl), 0, UINT64_MAX, PR_GET_DUMPABLE },

@@ -24,6 +24,17 @@ struct fusek_in_header {
 	uint16_t padding;
 };
 
+/* After the header of READ. */
+struct fusek_read_in {
+	uint64_t fh;
+	uint64_t offset;
+	uint32_t size;
+	uint32_t read_flags;
+	uint64_t lock_owner;
+	uint32_t flags;
+	uint32_t padding;
+};
+
 /* After the header of SETATTR. */
 struct fusek_setattr_in {
 	uint32_t valid;
@@ -153,6 +164,7 @@ enum {
 	FUSEK_OP_CREATE = 35,
 	FUSEK_OP_TMPFILE = 51,
 	FUSEK_OP_STATX = 52,
+	FUSEK_OP_READ = 15,
 	FUSEK_OP_WRITE = 16,
 	FUSEK_OP_INIT = 26,
 	FUSEK_OP_POLL = 40,

@@ -6,7 +6,7 @@
 #include <fcntl.h>
 #include <linux/futex.h>
 #include <limits.h>
-#include <stdio.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/syscall.h>
@@ -14,7 +14,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common/cleanup.h"
 #include "common/errors.h"
+#include "common/monotonic.h"
+#include "common/relax.h"
 
 /*
  * A request that came this long after we fell asleep would have come within a
@@ -26,39 +29,23 @@
 /* How long one request may hold up the others, about. */
 #define HELD_UP_NS	INT64_C(200000)
 #define PARK_NS		INT64_C(500000)
-/* How often to look who else wants a CPU. */
-#define LOOK_NS		INT64_C(10000000)
 
 enum {
 	CREDIT_TO_SPIN = 4,	/* that many requests close together */
 	CREDIT_MAX = 8,
 	CREDIT_MISSED = -4,	/* none came: wait for eight before trying again */
 	CREDIT_PREEMPTED = -256, /* no CPU is free; spinning takes one away */
-	PAUSES = 16,		/* between two tries, for the sake of the other core */
 };
 
 static _Thread_local int thread_epoll_fd = -1;
 static _Thread_local bool thread_hot;
 static _Thread_local struct fusek_in_header *thread_header;
 
-static int64_t now_ns(void)
+static int usable_cpus(void)
 {
-	struct timespec t;
+	cpu_set_t cpus;
 
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
-}
-
-static void relax(void)
-{
-	for (int i = 0; i < PAUSES; i++)
-#if defined(__x86_64__) || defined(__i386__)
-		__builtin_ia32_pause();
-#elif defined(__aarch64__)
-		__asm__ volatile("yield");
-#else
-		__asm__ volatile("" ::: "memory");
-#endif
+	return sched_getaffinity(0, sizeof(cpus), &cpus) == 0 ? CPU_COUNT(&cpus) : 1;
 }
 
 int receive_init(struct receive *r, int device_fd, int stop_fd,
@@ -69,12 +56,10 @@ int receive_init(struct receive *r, int device_fd, int stop_fd,
 	*r = (struct receive){
 		.device_fd = device_fd,
 		.stop_fd = stop_fd,
-		.cpus = (unsigned)sysconf(_SC_NPROCESSORS_ONLN),
-		.spin_ns = sysconf(_SC_NPROCESSORS_ONLN) > 1 ?
-				   (int64_t)spin_us * 1000 : 0,
+		.spin_ns = usable_cpus() > 1 ? (int64_t)spin_us * 1000 : 0,
 	};
-	r->loadavg_fd = r->spin_ns && heeds_load ?
-				open("/proc/loadavg", O_RDONLY | O_CLOEXEC) : -1;
+	load_init(&r->load, r->spin_ns && heeds_load);
+	pairing_init(&r->pairing, &r->load, r->spin_ns && heeds_load);
 	if (flags < 0)
 		return -errno;
 	return neg_errno(fcntl(device_fd, F_SETFL, flags | O_NONBLOCK));
@@ -133,32 +118,6 @@ static void set_credit(struct receive *r, int32_t credit)
 	atomic_store_explicit(&r->credit, credit, memory_order_relaxed);
 }
 
-/*
- * Whether more threads want to run than there are CPUs, the one that asks and the one
- * that it serves aside: then spinning takes from others, who may be its own callers.
- */
-static bool are_cpus_taken(struct receive *r)
-{
-	int64_t now = now_ns();
-	char text[64];
-	unsigned running;
-	ssize_t n;
-
-	if (r->loadavg_fd < 0)
-		return false;
-	if (now - atomic_load_explicit(&r->looked_ns, memory_order_relaxed) < LOOK_NS)
-		return atomic_load_explicit(&r->is_taken, memory_order_relaxed);
-
-	atomic_store_explicit(&r->looked_ns, now, memory_order_relaxed);
-	n = pread(r->loadavg_fd, text, sizeof(text) - 1, 0);
-	text[n > 0 ? n : 0] = '\0';
-	if (sscanf(text, "%*s %*s %*s %u/", &running) != 1)
-		running = 0;
-	atomic_store_explicit(&r->is_taken, running > r->cpus + 1,
-			      memory_order_relaxed);
-	return running > r->cpus + 1;
-}
-
 static void become_cold(struct receive *r);
 
 /* Only one is hot; others stay as they are. */
@@ -170,7 +129,7 @@ static bool become_hot(struct receive *r)
 			    atomic_load_explicit(&r->credit, memory_order_relaxed) <
 				    CREDIT_TO_SPIN))
 		return false;
-	if (are_cpus_taken(r)) {
+	if (load_is_high(&r->load, 0)) {
 		set_credit(r, CREDIT_MISSED);
 		become_cold(r);
 		return false;
@@ -192,7 +151,7 @@ static void become_cold(struct receive *r)
 
 static ssize_t spin(struct receive *r, void *buf, size_t size)
 {
-	int64_t start = now_ns(), before = start, now;
+	int64_t start = monotonic_ns(), before = start, now;
 	ssize_t n;
 
 	atomic_store_explicit(&r->busy_since_ns, 0, memory_order_relaxed);
@@ -200,12 +159,12 @@ static ssize_t spin(struct receive *r, void *buf, size_t size)
 		n = try_once(r, buf, size);
 		if (came(n)) {
 			add_credit(r, 1);
-			atomic_store_explicit(&r->busy_since_ns, now_ns(),
+			atomic_store_explicit(&r->busy_since_ns, monotonic_ns(),
 					      memory_order_relaxed);
 			return n;
 		}
 		relax();
-		now = now_ns();
+		now = monotonic_ns();
 		if (now - before > PREEMPTED_NS || now - start > r->spin_ns)
 			break;
 		before = now;
@@ -222,7 +181,7 @@ static bool is_hot_one_held_up(const struct receive *r)
 	int64_t since = atomic_load_explicit(&r->busy_since_ns,
 					     memory_order_relaxed);
 
-	return since && now_ns() - since > HELD_UP_NS;
+	return since && monotonic_ns() - since > HELD_UP_NS;
 }
 
 /* Until the hot thread is cold again, or held up. */
@@ -235,22 +194,28 @@ static void park(struct receive *r)
 			      &a_while, NULL, 0);
 }
 
+enum event { EVENT_REQUEST, EVENT_STOP, EVENT_TURN };
+
+static int watch(int epoll_fd, int fd, uint32_t events, enum event event)
+{
+	struct epoll_event e = { .events = events, .data.u32 = event };
+
+	return neg_errno(epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &e));
+}
+
 static int open_epoll(const struct receive *r)
 {
-	struct epoll_event device = { .events = EPOLLIN | EPOLLEXCLUSIVE };
-	struct epoll_event stop = { .events = EPOLLIN, .data.u32 = 1 };
-	int fd = neg_errno(epoll_create1(EPOLL_CLOEXEC));
+	cleanup_fd int fd = neg_errno(epoll_create1(EPOLL_CLOEXEC));
+	int turn_fd = pairing_change_fd(&r->pairing);
+	int error = fd;
 
-	if (fd < 0)
-		return fd;
-	if (epoll_ctl(fd, EPOLL_CTL_ADD, r->device_fd, &device) < 0 ||
-	    epoll_ctl(fd, EPOLL_CTL_ADD, r->stop_fd, &stop) < 0) {
-		int error = errno;
-
-		close(fd);
-		return -error;
-	}
-	return fd;
+	if (fd >= 0)
+		error = watch(fd, r->device_fd, EPOLLIN | EPOLLEXCLUSIVE, EVENT_REQUEST);
+	if (error == 0)
+		error = watch(fd, r->stop_fd, EPOLLIN, EVENT_STOP);
+	if (error == 0 && turn_fd >= 0)
+		error = watch(fd, turn_fd, EPOLLIN | EPOLLET, EVENT_TURN);
+	return error < 0 ? error : take_fd(&fd);
 }
 
 /* Return: 0, perhaps in vain; -EAGAIN once stopped; any other error. */
@@ -265,18 +230,19 @@ static int sleep_until_woken(struct receive *r)
 		return thread_epoll_fd;
 
 	n = neg_errno(epoll_wait(thread_epoll_fd, &event, 1, -1));
-	if (n > 0 && event.data.u32 == 1)
+	if (n > 0 && event.data.u32 == EVENT_STOP)
 		return -EAGAIN;
 	return n < 0 && n != -EINTR ? n : 0;
 }
 
 static ssize_t sleep_and_try(struct receive *r, void *buf, size_t size)
 {
-	int64_t start = now_ns();
+	int64_t start = monotonic_ns();
 	ssize_t n;
 	int error;
 
 	do {
+		pairing_wait(&r->pairing);
 		error = sleep_until_woken(r);
 		if (error < 0)
 			return error;
@@ -285,7 +251,7 @@ static ssize_t sleep_and_try(struct receive *r, void *buf, size_t size)
 			park(r);	/* the hot one was faster */
 	} while (!came(n));
 
-	if (now_ns() - start < CLOSE_NS)
+	if (monotonic_ns() - start < CLOSE_NS)
 		add_credit(r, 1);
 	else if (!atomic_load(&r->hot) &&
 		 atomic_load_explicit(&r->credit, memory_order_relaxed) > 0)
@@ -293,17 +259,56 @@ static ssize_t sleep_and_try(struct receive *r, void *buf, size_t size)
 	return n;
 }
 
-ssize_t receive_read(struct receive *r, void *buf, size_t size)
+/* The caller runs only once we sleep: no request can be there already. */
+static ssize_t sleep_paired(struct receive *r, void *buf, size_t size)
+{
+	ssize_t n = -EAGAIN;
+	int error;
+
+	while (!came(n) && pairing_has_turn(&r->pairing)) {
+		error = sleep_until_woken(r);
+		if (error < 0)
+			return error;
+		n = try_once(r, buf, size);
+	}
+	return n;
+}
+
+/* Data that comes with the request, or is to go with its reply. */
+static uint32_t data_bytes(const void *buf, size_t bytes)
+{
+	const struct fusek_in_header *header = buf;
+	const struct fusek_read_in *read_in = (const void *)(header + 1);
+
+	if (header->opcode == FUSEK_OP_READ && bytes >= sizeof(*header) + sizeof(*read_in))
+		return read_in->size;
+	return (uint32_t)bytes;
+}
+
+static ssize_t wait_and_read(struct receive *r, void *buf, size_t size)
 {
 	ssize_t n = try_once(r, buf, size);
 
 	if (!came(n) && become_hot(r))
 		n = spin(r, buf, size);
 	else if (thread_hot)
-		atomic_store_explicit(&r->busy_since_ns, now_ns(),
+		atomic_store_explicit(&r->busy_since_ns, monotonic_ns(),
 				      memory_order_relaxed);
 	if (!came(n))
 		n = sleep_and_try(r, buf, size);
+	return n;
+}
+
+ssize_t receive_read(struct receive *r, void *buf, size_t size)
+{
+	const struct fusek_in_header *header = buf;
+	ssize_t n = sleep_paired(r, buf, size);
+
+	if (!came(n))
+		n = wait_and_read(r, buf, size);
+	if (n >= (ssize_t)sizeof(*header) &&
+	    pairing_note(&r->pairing, header->pid, data_bytes(buf, (size_t)n)))
+		become_cold(r);
 	return n;
 }
 
@@ -311,7 +316,14 @@ void receive_thread_done(struct receive *r)
 {
 	thread_header = NULL;
 	become_cold(r);
+	pairing_end(&r->pairing);
 	if (thread_epoll_fd >= 0)
 		close(thread_epoll_fd);
 	thread_epoll_fd = -1;
+}
+
+void receive_done(struct receive *r)
+{
+	pairing_done(&r->pairing);
+	load_done(&r->load);
 }

@@ -13,10 +13,15 @@
  * of no use, and would only be woken for requests that the hot one takes; they
  * park, and look from time to time whether it is held up by a long request.
  * Where no CPU is free the attempt fails, and is not repeated for a while.
+ *
+ * Where there are two CPUs a thread that serves one caller for long goes further: see
+ * pairing.h.
  */
 #pragma once
 
 #include "common/fuse_kernel.h"
+#include "common/load.h"
+#include "common/pairing.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -35,18 +40,16 @@ struct receive {
 	_Atomic int32_t credit;		/* how worthwhile spinning is */
 	_Atomic uint32_t hot;		/* a futex; 1: there is a hot thread */
 	_Atomic int64_t busy_since_ns;	/* the hot one's request; 0: it spins */
-	unsigned cpus;
-	int loadavg_fd;			/* stays open; -1: who else runs is not known */
-	_Atomic int64_t looked_ns;	/* when there */
-	_Atomic bool is_taken;		/* what it said */
+	struct load load;
+	struct pairing pairing;
 };
 
 /**
  * receive_init() - set the device up
  * @stop_fd:	an eventfd; once it is readable no thread sleeps any more
  * @spin_us:	how long to spin; 0: never
- * @heeds_load:	never while more threads want to run than there are CPUs. Reads
- *		/proc/loadavg, so not for who may serve that file.
+ * @heeds_load:	never while more threads want to run than there are CPUs; and with two
+ *		CPUs, pair. Reads /proc/loadavg, so not for who may serve that file.
  *
  * Return: 0; any fcntl(2) error.
  */
@@ -71,3 +74,6 @@ ssize_t receive_read(struct receive *r, void *buf, size_t size);
 
 /** receive_thread_done() - the calling thread receives no more */
 void receive_thread_done(struct receive *r);
+
+/** receive_done() - no thread receives any more */
+void receive_done(struct receive *r);

@@ -209,6 +209,7 @@ static void serve_with_threads(struct session *s)
 	serve(s);
 	while (n-- > 0)
 		pthread_join(threads[n], NULL);
+	receive_done(&s->receive);
 }
 
 static int negotiate_first(struct session *s)
