@@ -5,12 +5,15 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "common/cleanup.h"
+#include "common/errors.h"
 #include "common/log.h"
 #include "unionfs/dir.h"
 #include "unionfs/dir_record.h"
@@ -197,6 +200,19 @@ int union_open(const struct options *options, struct unionfs **ret_union,
 	return 0;
 }
 
+/*
+ * In a process with threads the kernel waits some milliseconds each time that the table
+ * of descriptors grows: it grows now.
+ */
+static void provide_descriptors(void)
+{
+	int last = (int)fd_share(DIRFDS_MAX) + (int)fd_share(BACKINGS_MAX);
+	cleanup_fd int fd = neg_errno(fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, last));
+
+	if (fd < 0)
+		log_debug("cannot make room for %d descriptors: %s", last, strerror(-fd));
+}
+
 /* Which layers these are: a state speaks of them by their place in the list. */
 static uint64_t layers_digest(const struct unionfs *u)
 {
@@ -297,6 +313,7 @@ int union_start(struct unionfs *u, void *memory, bool is_first)
 {
 	int r;
 
+	provide_descriptors();
 	u->state = memory;
 	r = is_first ? start_first(u) : start_next(u);
 	if (r < 0)
