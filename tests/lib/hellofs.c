@@ -35,7 +35,8 @@ enum { NOTE_BYTES = 4096, BIG_BYTES = 1 << 20 };
 
 struct state {
 	uint64_t version;
-	uint64_t starts, crashes, unlinks, stuck, pauses;
+	uint64_t starts, unlinks, stuck, pauses;
+	_Atomic uint64_t crashes;	/* two readers may be at it */
 	int64_t kept_place;
 	uint64_t note_bytes;
 	char note[NOTE_BYTES];
