@@ -63,7 +63,7 @@ static void stop(void *userdata)
 static int serve(const struct options *o, struct mounted *m)
 {
 	const struct session_config config = {
-		.fsname = PROGRAM,
+		.fsname = o->source ? o->source : PROGRAM,
 		.subtype = PROGRAM,
 		.mountpoint = o->mountpoint,
 		.mount_flags = o->mount_flags,

@@ -96,6 +96,8 @@ static const struct opt mount_rows[] = {
 	{ "allow_other", 0, OPT_FLAG, FIELD(allow_other), NULL,
 	  "let other users in; the default for root" },
 	{ "default_permissions", 0, OPT_FLAG, FIELD(default_permissions) },
+	{ "fsname", 0, OPT_STRING, FIELD(source), "TEXT",
+	  "the mount's source, as SOURCE says it" },
 
 	{ "redirect_max", 0, OPT_IGNORE },
 	{ "nfs_export", 0, OPT_IGNORE },
@@ -113,7 +115,6 @@ static const struct opt mount_rows[] = {
 	{ "auto_cache", 0, OPT_IGNORE },
 	{ "max_write", 0, OPT_IGNORE },
 	{ "max_read", 0, OPT_IGNORE },
-	{ "fsname", 0, OPT_IGNORE },
 	{ "subtype", 0, OPT_IGNORE },
 	{ "auto_unmount", 0, OPT_IGNORE },
 };
@@ -311,7 +312,9 @@ static int finish(struct options *o, struct opt_list *operands,
 	if (r < 0)
 		return r;
 	o->mountpoint = strdup(operands->items[operands->count - 1]);
-	if (!o->mountpoint)
+	if (!o->source && operands->count > 1)
+		o->source = strdup(operands->items[0]);
+	if (!o->mountpoint || (!o->source && operands->count > 1))
 		return -ENOMEM;
 
 	unescape(o->upperdir);

@@ -61,6 +61,7 @@ struct options {
 	char *upperdir;			/* unescaped by options_parse(); NULL: read-only */
 	char *workdir;			/* likewise */
 	char *mountpoint;
+	char *source;			/* what the mount table shows; NULL: not said */
 
 	/* What is stored, and how. */
 	enum redirect_dir redirect_dir;

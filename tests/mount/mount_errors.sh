@@ -7,6 +7,7 @@
 need_root
 need_fuse
 need_union
+need_cmd findmnt
 
 cd "$T"
 mkdir -p l/in u w m m2 u2 w2 other
@@ -84,6 +85,16 @@ for target in l u l/in; do
 	eq "$(ls l)" "in
 shipped" "the lower, mounted on $target"
 done
+
+# What the mount table shows as the source.
+for source in "" overlay some/thing; do
+	timeout 60 "$NACRE_UNIONFS" -o "$layers" ${source:+"$source"} m
+	eq "$(findmnt -n -o SOURCE -M "$T/m")" "${source:-nacre-unionfs}" "the source, given '$source'"
+	unmount "$T/m"
+done
+timeout 60 "$NACRE_UNIONFS" -o "$layers,fsname=mine" overlay m
+eq "$(findmnt -n -o SOURCE -M "$T/m")" mine "the source with fsname="
+unmount "$T/m"
 
 # An upper that cannot be written makes a union to be read.
 mount -o remount,ro other
