@@ -126,7 +126,8 @@ static int open_root(const char *path, enum layer_role role,
 	struct private_mounts own = PRIVATE_MOUNTS_INIT;
 	int fd = -1;
 
-	if (role != LAYER_UPPER)
+	/* An upper by itself would be on another mount than its work directory. */
+	if (mounts || role != LAYER_UPPER)
 		fd = private_mounts_open(mounts ? mounts : &own, path);
 	private_mounts_done(&own);
 	if (fd < 0)

@@ -42,7 +42,7 @@ struct layer;
  *
  * The tree may be renamed afterwards: everything later goes through the fd. A
  * lower layer is held read-only and without the mounts inside it where the
- * privileges allow that.
+ * privileges allow that. An upper one is opened as it is: see layer_open_sharing().
  *
  * Return: 0; -ENOTDIR if @path is not a directory; -ENOMEM; any open(2) error.
  */
@@ -51,7 +51,8 @@ int layer_open(const char *path, enum layer_role role, struct layer **ret_layer)
 struct private_mounts;
 
 /** layer_open_sharing() - layer_open() of one of several layers, which share mounts
- *	(private_mount.h); @mounts may be given back afterwards */
+ *	(private_mount.h); or of an upper, which shares them with its work directory.
+ *	@mounts may be given back afterwards */
 int layer_open_sharing(const char *path, enum layer_role role,
 		       struct private_mounts *mounts, struct layer **ret_layer);
 

@@ -162,15 +162,19 @@ static int open_upper(struct layers *l, const struct options *o,
 		.is_handed_over = o->is_handed_over,
 		.index = o->index != SWITCH_OFF,
 	};
+	struct private_mounts mounts = { .writable = true };
 	int r;
 
 	if (!o->upperdir || o->read_only)
 		return 0;
-	r = layer_open(o->upperdir, LAYER_UPPER, &l->upper);
-	if (r < 0)
+	r = layer_open_sharing(o->upperdir, LAYER_UPPER, &mounts, &l->upper);
+	if (r < 0) {
+		private_mounts_done(&mounts);
 		return fail_open(error, r, "upperdir", o->upperdir);
+	}
 
-	r = workdir_open(o->workdir, l->upper, &options, &l->work);
+	r = workdir_open(o->workdir, l->upper, &mounts, &options, &l->work);
+	private_mounts_done(&mounts);
 	if (r == -EROFS) {
 		l->upper = layer_close(l->upper);
 		return 0;

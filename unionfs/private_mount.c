@@ -63,14 +63,16 @@ static int open_mount_root(int fd)
 	}
 }
 
-static int clone_tree(int root_fd)
+static int clone_tree(int root_fd, bool writable)
 {
-	struct mount_attr attr = {
+	const struct mount_attr lower = {
 		.attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOATIME | MOUNT_ATTR_NODEV |
 			    MOUNT_ATTR_NOSUID,
 		.attr_clr = MOUNT_ATTR__ATIME,	/* what it was takes one to set another */
 		.propagation = MS_PRIVATE,
 	};
+	const struct mount_attr upper = { .propagation = MS_PRIVATE };
+	struct mount_attr attr = writable ? upper : lower;
 	cleanup_fd int fd = neg_errno(open_tree(root_fd, "", AT_EMPTY_PATH |
 						OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC));
 
@@ -95,7 +97,7 @@ static int add_mount(struct private_mounts *mounts, int fd, uint64_t mount_id)
 	r = path_of(root_fd, path);
 	if (r < 0)
 		return r;
-	tree_fd = clone_tree(root_fd);
+	tree_fd = clone_tree(root_fd, mounts->writable);
 	if (tree_fd < 0)
 		return tree_fd;
 

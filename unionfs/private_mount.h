@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * unionfs/private_mount.h - lower layers through mounts of our own
+ * unionfs/private_mount.h - layers through mounts of our own
  *
- * Such a mount is read-only, so that the kernel itself keeps a lower layer from being
- * changed; without what is mounted inside it, as kernel overlay sees a layer; and out
- * of reach of later mounts, so that a union mounted somewhere inside its own layer
- * does not wait for itself.
+ * Such a mount is without what is mounted inside it, as kernel overlay sees a layer, and
+ * out of reach of later mounts, so that a union mounted somewhere inside its own layer
+ * does not wait for itself. Those of lower layers are read-only: the kernel itself keeps
+ * a lower layer from being changed. And the user's own mount is not busy because of a
+ * union, least of all of one that was unmounted and whose daemon has yet to end.
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -20,6 +22,7 @@ struct private_mounts {
 		char *root_path;	/* owned: where that one's root is */
 	} *items;
 	size_t count;
+	bool writable;		/* for the upper layer and its work directory */
 };
 
 #define PRIVATE_MOUNTS_INIT { 0 }

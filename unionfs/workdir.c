@@ -16,6 +16,7 @@
 #include "common/cleanup.h"
 #include "common/errors.h"
 #include "common/lock.h"
+#include "unionfs/private_mount.h"
 #include "unionfs/remove_tree.h"
 
 #define WORK_NAME  "work"
@@ -471,12 +472,21 @@ static int probe_traits(struct workdir *work)
 	return 0;
 }
 
-static int workdir_prepare(struct workdir *work, const char *path)
+/* Renames need both on one mount: through a private one if the upper is. */
+static int open_parent(const char *path, struct private_mounts *mounts)
+{
+	if (mounts && mounts->count)
+		return private_mounts_open(mounts, path);
+	return neg_errno(open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+}
+
+static int workdir_prepare(struct workdir *work, const char *path,
+			   struct private_mounts *mounts)
 {
 	int upper_fd = layer_root_fd(work->upper);
 	int r;
 
-	work->parent_fd = neg_errno(open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+	work->parent_fd = open_parent(path, mounts);
 	if (work->parent_fd < 0)
 		return work->parent_fd;
 	r = check_same_mount(upper_fd, work->parent_fd);
@@ -501,7 +511,7 @@ static int workdir_prepare(struct workdir *work, const char *path)
 	return r;
 }
 
-int workdir_open(const char *path, struct layer *upper,
+int workdir_open(const char *path, struct layer *upper, struct private_mounts *mounts,
 		 const struct workdir_options *options, struct workdir **ret_work)
 {
 	struct workdir *work = calloc(1, sizeof(*work));
@@ -515,7 +525,7 @@ int workdir_open(const char *path, struct layer *upper,
 	workdir_take_over(work);
 	lock_init(&work->lock);
 
-	r = workdir_prepare(work, path);
+	r = workdir_prepare(work, path, mounts);
 	if (r < 0) {
 		workdir_close(work);
 		return r;

@@ -15,6 +15,7 @@
 #include "unionfs/layer.h"
 #include "unionfs/overlay_xattr.h"
 
+struct private_mounts;
 struct workdir;
 
 struct workdir_options {
@@ -30,12 +31,13 @@ struct workdir_options {
 /**
  * workdir_open() - prepare the work directory of an upper layer
  * @upper:	lent for as long as the workdir is open
+ * @mounts:	what @upper was opened through, if it was; lent for this call; or NULL
  *
  * Return: 0; -EXDEV if @path is on another filesystem; -EINVAL if one lies in the
  * other; -EBUSY if another union writes here; -ENOTRECOVERABLE if a volatile
  * mount's marker or an unknown incompat mark forbids use; -errno.
  */
-int workdir_open(const char *path, struct layer *upper,
+int workdir_open(const char *path, struct layer *upper, struct private_mounts *mounts,
 		 const struct workdir_options *options, struct workdir **ret_work);
 
 /** workdir_close() - drop the locks; accepts NULL, returns NULL */

@@ -96,6 +96,19 @@ timeout 60 "$NACRE_UNIONFS" -o "$layers,fsname=mine" overlay m
 eq "$(findmnt -n -o SOURCE -M "$T/m")" mine "the source with fsname="
 unmount "$T/m"
 
+# The layers' own mount may go while the union is there, as with kernel overlay.
+mkdir lone
+mount -t tmpfs "nacre-$TEST_ID" lone
+mkdir lone/l lone/u lone/w
+echo lower >lone/l/file
+mount_nacre "$T/m" lone/l lone/u lone/w
+umount lone || fail "a union keeps the mount that its layers are on"
+mv m/file m/other
+echo more >>m/other
+eq "$(cat m/other)" "lower
+more" "a file that was renamed and written without the layers' mount"
+unmount "$T/m"
+
 # An upper that cannot be written makes a union to be read.
 mount -o remount,ro other
 timeout 60 "$NACRE_UNIONFS" -o lowerdir=l,upperdir=other/u,workdir=other/w "$T/m"

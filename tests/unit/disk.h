@@ -127,7 +127,7 @@ static struct disk disk_open(const char *fs, struct workdir_options options)
 	snprintf(path, sizeof(path), "%s/upper", d.path);
 	ck_assert_int_eq(layer_open(path, LAYER_UPPER, &d.upper), 0);
 	snprintf(path, sizeof(path), "%s/work", d.path);
-	ck_assert_int_eq(workdir_open(path, d.upper, &options, &d.work), 0);
+	ck_assert_int_eq(workdir_open(path, d.upper, NULL, &options, &d.work), 0);
 	return d;
 }
 

@@ -118,7 +118,7 @@ START_TEST(we_continue_the_kernels_index)
 		disk_run("cd %s/m && echo upper >>a && ln a d && rm c && cd / && umount %s/m",
 			 d.path, d.path);
 		snprintf(path, sizeof(path), "%s/work", d.path);
-		ck_assert_int_eq(workdir_open(path, d.upper, &WITH_INDEX, &d.work), 0);
+		ck_assert_int_eq(workdir_open(path, d.upper, NULL, &WITH_INDEX, &d.work), 0);
 		ck_assert_int_eq(index_prepare(d.work, &d.lower, 1), 0);
 		ck_assert(index_is_used(d.work));
 		origin = origin_in_lower(&d, "b");

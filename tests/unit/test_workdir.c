@@ -21,7 +21,7 @@ static int open_again(struct disk *d, struct workdir_options options)
 	snprintf(path, sizeof(path), "%s/upper", d->path);
 	ck_assert_int_eq(layer_open(path, LAYER_UPPER, &upper), 0);
 	snprintf(path, sizeof(path), "%s/work", d->path);
-	r = workdir_open(path, upper, &options, &work);
+	r = workdir_open(path, upper, NULL, &options, &work);
 	if (r == 0)
 		workdir_close(work);
 	layer_close(upper);
