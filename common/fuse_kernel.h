@@ -169,8 +169,15 @@ enum {
 	FUSEK_OP_INIT = 26,
 	FUSEK_OP_POLL = 40,
 	FUSEK_NOTIFY_POLL = 1,
+	FUSEK_NOTIFY_INVAL_INODE = 2,
 	FUSEK_NOTIFY_RESEND = 7,
 	FUSEK_NOTIFY_PRUNE = 9,		/* since 7.45 */
+};
+
+struct fusek_notify_inval_inode_out {
+	uint64_t ino;
+	int64_t off;			/* < 0: only attributes */
+	int64_t len;
 };
 
 /* Before the node ids. */

@@ -249,6 +249,22 @@ int session_notify_prune(struct session *s, const uint64_t *ids, unsigned count)
 	return outlet_writev(s->device_fd, iov, 3) < 0 ? -errno : 0;
 }
 
+bool session_is_remembered(struct session *s, uint64_t id)
+{
+	/* Less than 0: no pages are dropped, only what it knows of attributes. */
+	const struct fusek_notify_inval_inode_out inval = { .ino = id, .off = -1 };
+	const struct fusek_out_header header = {
+		.len = sizeof(header) + sizeof(inval),
+		.error = FUSEK_NOTIFY_INVAL_INODE,
+	};
+	const struct iovec iov[] = {
+		{ (void *)&header, sizeof(header) },
+		{ (void *)&inval, sizeof(inval) },
+	};
+
+	return outlet_writev(s->device_fd, iov, 2) >= 0 || errno != ENOENT;
+}
+
 /* Answers from what a dead worker decided. */
 static void send_orphan(struct session *s, struct record_reply *reply,
 			uint64_t unique)

@@ -219,6 +219,16 @@ void session_notify_poll(struct session *s, uint64_t waiter);
  */
 int session_notify_prune(struct session *s, const uint64_t *ids, unsigned count);
 
+/**
+ * session_is_remembered() - whether the kernel has an inode with this node id
+ *
+ * It drops the attributes that it knows of it. What it was told in a reply may not have
+ * become an inode yet. May wait, as session_notify_prune() does.
+ *
+ * Return: false if it said that it has none; true also where that is not known.
+ */
+bool session_is_remembered(struct session *s, uint64_t id);
+
 /** session_request_count() - requests with this opcode (FUSE_LOOKUP is 1) that
  *	this mount's workers received since the mount began */
 uint64_t session_request_count(const struct session *s, unsigned opcode);

@@ -283,12 +283,12 @@ void inode_table_done(struct inode_table *t)
 	t->state = NULL;
 }
 
-struct inode *inode_by_node_id(struct inode_table *t, uint64_t id)
+static struct inode *by_node_id(struct inode_table *t, uint64_t id)
+	REQUIRES_SHARED(t->lock)
 {
 	uint32_t slot = (uint32_t)id - 1;
 	struct inode *inode;
 
-	rwlock_read_scope(&t->lock);
 	if ((uint32_t)id == 0 || slot >= t->slot_count)
 		return NULL;
 
@@ -297,6 +297,12 @@ struct inode *inode_by_node_id(struct inode_table *t, uint64_t id)
 	    inode->generation - (uint32_t)(id >> 32) > inode->older_ids)
 		return NULL;
 	return inode;
+}
+
+struct inode *inode_by_node_id(struct inode_table *t, uint64_t id)
+{
+	rwlock_read_scope(&t->lock);
+	return by_node_id(t, id);
 }
 
 void inode_renew(struct inode_table *t, struct inode *inode)
@@ -442,12 +448,13 @@ bool inode_table_is_above(struct inode_table *t, uint32_t count)
 
 void inode_forget(struct inode_table *t, uint64_t id, uint64_t n)
 {
-	struct inode *inode = inode_by_node_id(t, id);
+	struct inode *inode;
 
+	/* Found under the lock: a successor may let it go at the same time. */
+	rwlock_write_scope(&t->lock);
+	inode = by_node_id(t, id);
 	if (!inode || id == INODE_ROOT_ID)
 		return;
-
-	rwlock_write_scope(&t->lock);
 	inode->nlookup -= n < inode->nlookup ? n : inode->nlookup;
 	inode_drop_unused(t, inode);
 }

@@ -6,6 +6,7 @@
 #include <sys/statvfs.h>
 
 #include "common/log.h"
+#include "unionfs/nameless.h"
 #include "unionfs/ops.h"
 
 /* Backing files are on plain filesystems, and we may be a layer of something else. */
@@ -77,6 +78,8 @@ void ops_negotiate(void *userdata, struct fuse_conn_info *conn)
 	session_want(u->session, SESSION_HANDLE_KILLPRIV_V2);
 	session_want(u->session, SESSION_ALLOW_IDMAP);
 	conn->time_gran = 1;
+	if (session_generation(u->session) > 0)
+		nameless_ask(u);
 }
 
 /* malloc() keeps what lies between small blocks in use, until it is asked not to. */

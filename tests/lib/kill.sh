@@ -27,13 +27,16 @@ worker_of() {
 	echo "${children%% *}"
 }
 
-# kill_worker - and wait until it is no more
+# kill_worker - as soon as there is one, and wait until it is no more
+killed=0
 kill_worker() {
 	local worker
-	worker=$(worker_of "$holder")
-	[ -n "$worker" ] || fail "there is no worker to kill"
+	while worker=$(worker_of "$holder") && [ "${worker:-$killed}" = "$killed" ]; do
+		kill -0 "$holder" 2>/dev/null || fail "there will be no worker: $(tail -5 "$T/log")"
+	done
 	kill -KILL "$worker"
 	await exit "$worker"
+	killed=$worker
 }
 
 unmount_killable() {
