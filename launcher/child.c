@@ -353,6 +353,7 @@ static const struct {
 	{ child_place_views },
 	{ make_workdir },
 	{ let_hooks_run },
+	{ child_close_mounts },
 	{ child_mask_paths },
 	{ change_root },
 	{ set_sysctls },

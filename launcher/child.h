@@ -24,7 +24,11 @@ struct child_tree {
 struct child {
 	const struct plan *plan;
 	int root_fd;		/* the root's detached tree; then attached */
-	int *mount_fds;		/* per plan mount: the source's detached tree, or -1 */
+	/*
+	 * Per plan mount: a bind's source, detached, or -1 where only the child can open
+	 * it; later a tmpfs that becomes read-only at the end.
+	 */
+	int *mount_fds;
 	struct child_tree *views;
 	size_t view_count;
 	struct child_tree *cgroups;	/* target is a name below the mount */
@@ -56,6 +60,7 @@ void child_warn(struct child *c, const char *format, ...)
 
 /* The steps that have files of their own; all return 0 or negative errno. */
 int child_make_mounts(struct child *c, struct fault *f);
+int child_close_mounts(struct child *c, struct fault *f);	/* what is to be read-only becomes it */
 int child_place_views(struct child *c, struct fault *f);
 int child_mask_paths(struct child *c, struct fault *f);
 int child_make_devices(struct child *c, struct fault *f);

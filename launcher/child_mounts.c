@@ -74,12 +74,40 @@ static int finish_mount(const struct plan_mount *m, int fd, struct fault *f)
 	return r < 0 ? fault_set(f, r, "cannot set the flags of the mount at '%s'", m->target) : 0;
 }
 
+static bool is_tmpfs(const struct plan_mount *m)
+{
+	return m->type && strcmp(m->type, "tmpfs") == 0;
+}
+
+/*
+ * A tmpfs takes the mode of the directory it covers, unless its options say another
+ * further on; one at a place that is not there yet has its own default.
+ */
+static int options_of(struct child *c, const struct plan_mount *m, char **ret_data)
+{
+	cleanup_fd int covered = is_tmpfs(m) ? resolve_open(c->root_fd, m->target, false) : -1;
+	const char *data = m->data ? m->data : "";
+	struct stat st;
+	int n;
+
+	if (covered >= 0 && fstat(covered, &st) == 0)
+		n = asprintf(ret_data, "mode=%04o%s%s", st.st_mode & 07777, *data ? "," : "", data);
+	else
+		n = asprintf(ret_data, "%s", data);
+	return n < 0 ? -ENOMEM : 0;
+}
+
+/* A tmpfs is written to until all is in it: child_close_mounts() comes last. */
+static uint64_t attrs_at_first(const struct plan_mount *m)
+{
+	return m->attr_set & ~m->attr_clear & (is_tmpfs(m) ? ~(uint64_t)MOUNT_ATTR_RDONLY : ~0ull);
+}
+
 /* A file system that begins with what its target held. */
 static int mount_with_contents(const struct plan_mount *m, int target, char *reason)
 {
 	cleanup_fd int tree = mount_fs_detached(m->type, m->source, m->data,
-						m->attr_set & ~(m->attr_clear | MOUNT_ATTR_RDONLY),
-						reason);
+						attrs_at_first(m), reason);
 	struct stat st;
 	int r;
 
@@ -90,8 +118,6 @@ static int mount_with_contents(const struct plan_mount *m, int target, char *rea
 	    (fchownat(tree, "", st.st_uid, st.st_gid, AT_EMPTY_PATH) < 0 ||
 	     fchmodat(tree, ".", st.st_mode & 07777, 0) < 0))
 		r = -errno;
-	if (r >= 0)
-		r = mount_set_attrs(tree, m->attr_set & MOUNT_ATTR_RDONLY, 0, false);
 	if (r >= 0)
 		r = mount_attach(tree, target);
 	return r < 0 ? r : take_fd(&tree);
@@ -106,25 +132,32 @@ static int remount(struct child *c, const struct plan_mount *m, struct fault *f)
 	return finish_mount(m, target, f);
 }
 
-static int mount_new_fs(struct child *c, const struct plan_mount *m, struct fault *f)
+static int mount_new_fs(struct child *c, const struct plan_mount *m, int *ret_later,
+			struct fault *f)
 {
-	cleanup_fd int target = open_target(c, m, true, f);
+	cleanup_free char *data = NULL;
+	int r = options_of(c, m, &data);
+	cleanup_fd int target = r < 0 ? r : open_target(c, m, true, f);
 	cleanup_fd int fd = -1;
 	char reason[256] = "";
 
 	if (target < 0)
-		return target;
+		return fault_set(f, target, "cannot prepare the mount at '%s'", m->target);
 
 	fd = m->copy_up ? mount_with_contents(m, target, reason)
-			: mount_fs(m->type, m->source, target, m->data,
-				   m->attr_set & ~m->attr_clear, reason);
+			: mount_fs(m->type, m->source, target, data, attrs_at_first(m), reason);
 	if (fd < 0 && m->optional)
 		return 0;
 	if (fd < 0)
 		return fault_set(f, fd, "cannot mount %s at '%s'%s%s", m->type, m->target,
 				 reason[0] ? ": " : "", reason);
-	if (m->propagation || m->rec_set || m->rec_clear)
-		return finish_mount(m, fd, f);
+	r = mount_set_attrs(fd, m->rec_set, m->rec_clear, true);
+	if (r >= 0 && m->propagation)
+		r = mount_set_propagation(fd, m->propagation);
+	if (r < 0)
+		return fault_set(f, r, "cannot set the flags of the mount at '%s'", m->target);
+	if (is_tmpfs(m) && (m->attr_set & MOUNT_ATTR_RDONLY))
+		*ret_later = take_fd(&fd);
 	return 0;
 }
 
@@ -152,6 +185,26 @@ static int attach_bind(struct child *c, const struct plan_mount *m, int tree,
 		return fault_set(f, r, "cannot bind '%s' at '%s': one is a directory, the "
 				 "other is not", m->source, m->target);
 	return r < 0 ? fault_set(f, r, "cannot bind '%s' at '%s'", m->source, m->target) : 0;
+}
+
+/* The supervisor left a source to us that only the mounts before this one show. */
+static int make_bind(struct child *c, const struct plan_mount *m, int tree, struct fault *f)
+{
+	cleanup_fd int source = -1, own_tree = -1;
+
+	if (tree >= 0)
+		return attach_bind(c, m, tree, f);
+	source = resolve_open(c->root_fd, m->source_in_root, false);
+	if (source == -ENOENT)
+		return fault_set(f, 0, "the source '%s' of the mount at '%s' is missing", m->source,
+				 m->target), source;
+	if (source < 0)
+		return fault_set(f, source, "cannot open '%s' to mount it at '%s'", m->source,
+				 m->target);
+	own_tree = mount_clone(source, m->recursive);
+	if (own_tree < 0)
+		return fault_set(f, own_tree, "cannot bind '%s'", m->source);
+	return attach_bind(c, m, own_tree, f);
 }
 
 /* Hybrid and v1 hosts: a tmpfs with one directory a hierarchy, as the host has it. */
@@ -200,13 +253,28 @@ int child_make_mounts(struct child *c, struct fault *f)
 		if (m->remount)
 			r = remount(c, m, f);
 		else if (m->kind == MOUNT_KIND_BIND)
-			r = attach_bind(c, m, c->mount_fds[i], f);
+			r = make_bind(c, m, c->mount_fds[i], f);
 		else if (m->kind == MOUNT_KIND_CGROUP)
 			r = mount_cgroups(c, m, f);
 		else
-			r = mount_new_fs(c, m, f);
+			r = mount_new_fs(c, m, &c->mount_fds[i], f);
 		if (r < 0)
 			return r;
+	}
+	return 0;
+}
+
+int child_close_mounts(struct child *c, struct fault *f)
+{
+	for (size_t i = 0; i < c->plan->mount_count; i++) {
+		const struct plan_mount *m = &c->plan->mounts[i];
+		int r;
+
+		if (!is_tmpfs(m) || m->remount || c->mount_fds[i] < 0)
+			continue;
+		r = mount_set_attrs(c->mount_fds[i], MOUNT_ATTR_RDONLY, 0, false);
+		if (r < 0)
+			return fault_set(f, r, "cannot make the mount at '%s' read-only", m->target);
 	}
 	return 0;
 }
@@ -240,6 +308,15 @@ static bool is_missing(int r)
 	return r == -ENOENT || r == -ENOTDIR;
 }
 
+/* Named before, perhaps otherwise: once is enough. */
+static bool is_masked(int target, int mask)
+{
+	struct stat a, b;
+
+	return mask >= 0 && fstat(target, &a) == 0 && fstat(mask, &b) == 0 &&
+	       a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
 static int mask_path(struct child *c, const char *path, int *empty_dir)
 {
 	cleanup_fd int target = resolve_open(c->root_fd, path, false);
@@ -248,6 +325,8 @@ static int mask_path(struct child *c, const char *path, int *empty_dir)
 	if (target < 0)
 		return is_missing(target) ? 0 : target;
 
+	if (is_masked(target, c->null_fd) || is_masked(target, *empty_dir))
+		return 0;
 	if (!is_directory(target)) {
 		copy = mount_bind(c->null_fd, target, false);
 		return copy < 0 ? copy : 0;

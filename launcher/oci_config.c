@@ -149,6 +149,8 @@ int oci_config_plan(const char *text, const struct oci_context *context,
 	read_all(&r, context, p);
 	if (!error)
 		error = plan_check_sysctls(p, f);
+	if (!error)
+		plan_find_inner_sources(p);
 	if (error) {
 		plan_free(p);
 		return error;

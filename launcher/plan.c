@@ -126,6 +126,37 @@ struct plan_mount *plan_add_mount(struct plan *plan, enum mount_kind kind,
 	return m;
 }
 
+/* What is left of @path below @dir: "/c" of "/a/b/c" below "/a/b"; NULL if it lies elsewhere. */
+static const char *path_below(const char *path, const char *dir)
+{
+	size_t length = strlen(dir);
+
+	while (length && dir[length - 1] == '/')
+		length--;
+	return strncmp(path, dir, length) == 0 && (!path[length] || path[length] == '/')
+		       ? path + length : NULL;
+}
+
+static bool is_covered_before(const struct plan *plan, const char *path, size_t mount)
+{
+	for (size_t i = 0; i < mount; i++)
+		if (!plan->mounts[i].remount && path_below(path, plan->mounts[i].target))
+			return true;
+	return false;
+}
+
+void plan_find_inner_sources(struct plan *plan)
+{
+	for (size_t i = 0; plan->rootfs.directory && i < plan->mount_count; i++) {
+		struct plan_mount *m = &plan->mounts[i];
+		const char *inner = m->kind == MOUNT_KIND_BIND
+					    ? path_below(m->source, plan->rootfs.directory) : NULL;
+
+		if (inner && is_covered_before(plan, inner, i))
+			m->source_in_root = inner;
+	}
+}
+
 #define NO_DEV	(MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV)
 #define NO_EXEC (NO_DEV | MOUNT_ATTR_NOEXEC)
 

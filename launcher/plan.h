@@ -78,6 +78,8 @@ struct plan_mount {
 	enum mount_kind kind;
 	char *type;
 	char *source;
+	const char *source_in_root;	/* part of source: the way from the root, where a mount
+					   before this one covers it; NULL: the host's file */
 	char *target;		/* inside the root; symlinks cannot leave it */
 	char *data;		/* file system options, comma separated */
 	uint64_t attr_set, attr_clear;		/* MOUNT_ATTR_*, this mount */
@@ -229,6 +231,14 @@ struct plan *plan_free(struct plan *plan);
 struct plan_mount *plan_add_mount(struct plan *plan, enum mount_kind kind,
 				  const char *type, const char *source,
 				  const char *target, const char *data);
+
+/**
+ * plan_find_inner_sources() - see which binds show what an earlier mount brings
+ *
+ * Such a source is named by its path through the bundle's root on the host, where
+ * it is not: it appears when the container's mounts are made.
+ */
+void plan_find_inner_sources(struct plan *plan);
 
 /** plan_add_default_mounts() - /proc, /sys, /dev and what lies below; 0 or -ENOMEM */
 int plan_add_default_mounts(struct plan *plan);

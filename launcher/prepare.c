@@ -70,6 +70,11 @@ static int open_sources(struct child *c, struct fault *f)
 	for (size_t i = 0; i < p->mount_count; i++) {
 		if (p->mounts[i].kind != MOUNT_KIND_BIND)
 			continue;
+		if (p->mounts[i].source_in_root && p->mounts[i].idmapped)
+			return fault_set(f, -EINVAL, "the mount at '%s' cannot map ids: an earlier "
+					 "mount brings its source", p->mounts[i].target);
+		if (p->mounts[i].source_in_root)
+			continue;
 		c->mount_fds[i] = open_source(&p->mounts[i], f);
 		if (c->mount_fds[i] < 0)
 			return c->mount_fds[i];

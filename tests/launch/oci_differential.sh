@@ -96,6 +96,21 @@ new_bundle
 config 's|"linux": {|"linux": { "devices": [ { "path": "/dev/mine", "type": "c", "major": 10, "minor": 229, "fileMode": 432, "uid": 5, "gid": 6 }, { "path": "/dev/deep/pipe", "type": "p", "fileMode": 384 } ],|'
 compare "devices"
 
+# Unless it is told another mode, a tmpfs has that of the directory it covers; what is
+# to be read-only is filled first; a source may be what an earlier mount brings.
+new_bundle
+mkdir -m 2750 "$B/rootfs/covered"
+echo 'stat -c "mode %n %a" /covered /covered/new /covered/told; ls /part; touch /dev/x 2>&1' >>"$B/rootfs/dump"
+config '/"destination": "\/dev",/{n;s|\[|[ "ro",|}'
+add_mount '{ "destination": "/part", "type": "bind", "source": "'"$B"'/rootfs/covered/in", "options": [ "bind" ] }'
+add_mount '{ "destination": "/covered/in/deep", "type": "tmpfs", "source": "tmpfs" }'
+add_mount '{ "destination": "/covered/new", "type": "tmpfs", "source": "tmpfs" }'
+add_mount '{ "destination": "/covered/told", "type": "tmpfs", "source": "tmpfs", "options": [ "mode=711" ] }'
+add_mount '{ "destination": "/covered", "type": "tmpfs", "source": "tmpfs", "options": [ "noexec" ] }'
+compare "tmpfs: its mode, read-only /dev, a source inside"
+has "$(cat "$T/nacre.raw")" "mode /covered 2750" "the mode"
+has "$(cat "$T/nacre.raw")" "Read-only file system" "the read-only /dev"
+
 # Mapped ids: the root belongs to the container's root.
 new_bundle
 chown -R 100000:100000 "$B/rootfs"

@@ -105,6 +105,12 @@ for first in alive gone; do
 	oci delete "$ID"
 done
 
+# A path that is masked twice, or under two names, has one mount.
+bundle sh -c 'grep -c .proc.keys. /proc/self/mountinfo; grep -c .proc.fs. /proc/self/mountinfo'
+config 's|"maskedPaths": \[|"maskedPaths": [ "/proc/fs", "/proc/fs/", "/proc/keys", "/dev/../proc/keys", "/proc/keys",|'
+config '/"readonlyPaths"/s|"/proc/fs",||'
+eq "$(oci run --bundle "$B" "$ID" | tr '\n' ' ')" "1 1 " "mounts of masked paths"
+
 # A capability for one exec is ambient, too, where the bundle lets it be inherited.
 bundle sleep 1000
 config 's|"capabilities": {|"capabilities": { "inheritable": [ "CAP_KILL" ],|'
