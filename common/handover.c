@@ -15,8 +15,8 @@
 
 #define VARIABLE "NACRE_SESSION"
 #define FORMAT	 "mode=%d holder=%d detached=%d device=%d state=%d " \
-		 "serving=%d stop=%d keep=%d crash=%d log=%d"
-#define FIELDS	 10
+		 "serving=%d stop=%d keep=%d crash=%d log=%d arrival=%d"
+#define FIELDS	 11
 #define INHERIT	 " inherit"	/* then a number for each, with a blank before */
 
 enum { EXIT_NOT_EXECUTED = 126 };
@@ -78,7 +78,8 @@ int handover_open_program(const struct session *s)
 static void set_descriptors(const struct session *s, int flags)
 {
 	const int fds[] = { s->device_fd, s->state_fd, s->serving_fd, s->stop_fd,
-			    s->keep_worker_fd, s->crash_fd, s->log_worker_fd };
+			    s->keep_worker_fd, s->crash_fd, s->log_worker_fd,
+			    s->arrival_worker_fd };
 
 	for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
 		(void)fcntl(fds[i], F_SETFD, flags);
@@ -97,7 +98,7 @@ static void describe(const struct session *s, enum handover_mode mode,
 	snprintf(value, size, FORMAT INHERIT, mode, s->holder,
 		 !s->config->foreground, s->device_fd, s->state_fd,
 		 s->serving_fd, s->stop_fd, s->keep_worker_fd, s->crash_fd,
-		 s->log_worker_fd);
+		 s->log_worker_fd, s->arrival_worker_fd);
 	for (unsigned i = 0; i < SESSION_INHERIT_FDS; i++) {
 		n = strlen(value);
 		snprintf(value + n, size - n, " %d", s->config->inherit_fds[i]);
@@ -157,7 +158,7 @@ enum handover_mode handover_find(struct session *s)
 		return HANDOVER_NONE;
 	if (sscanf(value, FORMAT, &mode, &s->holder, &detached, &s->device_fd,
 		   &s->state_fd, &s->serving_fd, &s->stop_fd, &s->keep_worker_fd,
-		   &s->crash_fd, &s->log_worker_fd) != FIELDS)
+		   &s->crash_fd, &s->log_worker_fd, &s->arrival_worker_fd) != FIELDS)
 		return HANDOVER_ALIEN;
 	(void)unsetenv(VARIABLE);	/* not for programs that we start */
 	if (getppid() != s->holder ||

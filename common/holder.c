@@ -20,6 +20,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "common/arrival.h"
 #include "common/cleanup.h"
 #include "common/errors.h"
 #include "common/holder_impl.h"
@@ -195,6 +196,7 @@ static void wait_and_act(struct holder *h)
 		{ .fd = h->listen_fd, .events = POLLIN },
 		{ .fd = h->s->keep_holder_fd, .events = POLLIN },
 		{ .fd = h->s->log_holder_fd, .events = POLLIN },
+		arrival_wait(h->s),
 	};
 
 	if (poll(fds, sizeof(fds) / sizeof(fds[0]), workers_retry(h)) < 0)
@@ -214,6 +216,8 @@ static void wait_and_act(struct holder *h)
 		upgrade_on_connect(h);
 	if (fds[5].revents)
 		keep_collect(h->s);
+	if (fds[7].revents)
+		arrival_pass_on(h->s);
 }
 
 static void kill_and_reap(pid_t *pid)

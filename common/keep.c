@@ -148,19 +148,28 @@ static int take_place(struct session *s)
 	return -EMFILE;
 }
 
-int session_keep_fd(struct session *s, int fd)
+int session_keep_fd_at(struct session *s, int fd, uint32_t *ret_place)
 {
 	int place = take_place(s);
 	int r;
 
 	if (place < 0)
 		return place;
+	__atomic_store_n(ret_place, (uint32_t)place, __ATOMIC_RELEASE);
 	r = send_message(s, (unsigned)place, fd);
 	if (r < 0) {
+		__atomic_store_n(ret_place, 0, __ATOMIC_RELEASE);
 		atomic_store(&s->record->kept_taken[place], 0);
 		return r;
 	}
 	return place;
+}
+
+int session_keep_fd(struct session *s, int fd)
+{
+	uint32_t place;
+
+	return session_keep_fd_at(s, fd, &place);
 }
 
 int session_kept_fd(const struct session *s, int place)

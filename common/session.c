@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "common/arrival.h"
 #include "common/crash.h"
 #include "common/errors.h"
 #include "common/handover.h"
@@ -53,6 +54,8 @@ static int prepare(struct session *s)
 	if (r == 0)
 		r = keep_init(s);
 	if (r == 0)
+		r = arrival_init(s);
+	if (r == 0)
 		r = new_log_socket(s);
 	if (r == 0) {
 		s->crash_fd = crash_open();
@@ -75,6 +78,7 @@ static void release(struct session *s)
 		      s->device_fd, s->null_fd, s->log_holder_fd, s->log_worker_fd };
 
 	keep_done(s);
+	arrival_done(s);
 	handover_done(s);
 	record_unmap(s->record);
 	for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
@@ -152,6 +156,7 @@ int session_run(const struct session_config *config,
 		.device_fd = -1, .state_fd = -1, .serving_fd = -1,
 		.stop_fd = -1, .null_fd = -1, .crash_fd = -1, .keep_holder_fd = -1,
 		.keep_worker_fd = -1, .log_holder_fd = -1, .log_worker_fd = -1,
+		.arrival_holder_fd = -1, .arrival_worker_fd = -1, .arrival_next_fd = -1,
 	};
 	enum handover_mode mode;
 

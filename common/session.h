@@ -56,6 +56,9 @@ struct session_config {
 	size_t state_bytes;	   /* size of the state memfd; 0: none */
 	/* What session_handover_fd() finds, by its index; 0: none. Lent. */
 	int inherit_fds[SESSION_INHERIT_FDS];
+	/* A socket that listens and does not block; 0: none. Lent. The holder takes who
+	 * connects: see session_arrivals_look(). */
+	int arrivals_fd;
 	bool no_resend;		   /* as on kernels before 6.9: what a dead worker
 				      had in hand fails with EIO */
 	int spin_us;		   /* wait this long for the next request without
@@ -298,6 +301,14 @@ void session_extend_attr(const struct timespec *birth);
 int session_keep_fd(struct session *s, int fd);
 
 /**
+ * session_keep_fd_at() - the same, for what must not be lost with a killed worker
+ * @place:	in the state: written before the descriptor is sent, and 0 again after a
+ *		failure. So a successor knows what is kept, whenever this worker dies:
+ *		where session_kept_fd() has nothing there, it was not kept yet.
+ */
+int session_keep_fd_at(struct session *s, int fd, uint32_t *place);
+
+/**
  * session_kept_fd() - a descriptor that an earlier worker kept
  *
  * Return: the descriptor, lent until session_drop_fd(); -ENOENT if there is
@@ -307,6 +318,25 @@ int session_kept_fd(const struct session *s, int place);
 
 /** session_drop_fd() - the descriptor is no longer needed by anyone */
 void session_drop_fd(struct session *s, int place);
+
+/** session_arrivals_fd() - becomes readable when somebody has connected to
+ *	arrivals_fd. Return: it, lent; -ENOENT */
+int session_arrivals_fd(const struct session *s);
+
+/**
+ * session_arrivals_look() - the next connection at which this worker has not looked
+ * @ret_number:	counted from 1, without gaps; written even if there is no descriptor
+ *
+ * It stays where it is until session_arrivals_done(): later workers begin with the
+ * oldest that is left.
+ *
+ * Return: a descriptor, owned by the caller; -EAGAIN if there is none; -EMFILE: one that
+ * cannot be looked at.
+ */
+int session_arrivals_look(struct session *s, uint64_t *ret_number);
+
+/** session_arrivals_done() - the oldest that is left is not needed any more */
+void session_arrivals_done(struct session *s);
 
 /**
  * session_upgrade() - have the program that is installed now serve a mount

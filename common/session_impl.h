@@ -19,6 +19,9 @@ struct session {
 	int null_fd;		/* owned, /dev/null; -1: there is none */
 	int crash_fd;		/* owned, a memfd; see crash.h */
 	int keep_holder_fd, keep_worker_fd;	/* owned, a socket; see keep.h */
+	int arrival_holder_fd, arrival_worker_fd;	/* owned, a socket; see arrival.h */
+	int arrival_next_fd;	/* owned: accepted, and there is no room yet */
+	uint64_t arrival_count;
 	int log_holder_fd, log_worker_fd;	/* owned, a socket; see log_through() */
 	pid_t holder;
 	char program[PATH_MAX], cwd[PATH_MAX];	/* see handover.h */

@@ -18,6 +18,7 @@
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
 
+#include "common/arrival.h"
 #include "common/crash.h"
 #include "common/errors.h"
 #include "common/keep.h"
@@ -340,6 +341,7 @@ int session_work(struct session *s)
 	crash_watch(s->crash_fd);
 	if (session_generation(s) > 0)
 		keep_adopt(s);
+	arrival_adopt(s);
 	if (r == 0)
 		r = s->service->start(s, s->context, &userdata);
 	if (r < 0)

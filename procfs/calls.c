@@ -30,25 +30,28 @@
 #define EVENTS	       64
 
 /* What an event is about; the rest of its number is an index. */
-enum { ABOUT_STOP, ABOUT_SOCKET, ABOUT_CLIENT, ABOUT_LISTENER };
+enum { ABOUT_STOP, ABOUT_ARRIVAL, ABOUT_CLIENT, ABOUT_LISTENER };
 
 struct calls {
 	struct service *service;	/* lent */
 	struct calls_state *state;	/* lent */
-	int listen_fd;			/* lent */
 	int epoll_fd, stop_fd;		/* owned */
 	pthread_t thread;
 	int fds[CALLS_LISTENERS];	/* of the listeners in the state; or -1 */
+	/* A ring in the order of their arrival; the oldest one is not done. */
 	struct {
-		struct calls_client *client;	/* owned, or NULL */
-		uint64_t since_ns;
+		struct calls_client *client;	/* owned, or NULL: done */
+		uint64_t since_ns, arrival;
 	} clients[CLIENTS];
+	unsigned oldest, client_count;
 };
 
 static int watch(struct calls *a, int fd, unsigned about, unsigned index)
 {
+	bool is_left_there = about == ABOUT_ARRIVAL || about == ABOUT_CLIENT;
 	struct epoll_event event = {
-		.events = EPOLLIN, .data.u64 = (uint64_t)about << 32 | index,
+		.events = is_left_there ? EPOLLIN | EPOLLET : EPOLLIN,
+		.data.u64 = (uint64_t)about << 32 | index,
 	};
 
 	return neg_errno(epoll_ctl(a->epoll_fd, EPOLL_CTL_ADD, fd, &event));
@@ -88,6 +91,7 @@ static void give_to_keeper(struct calls *a, unsigned i, const char *id)
 	if (r < 0)
 		log_warn("a listener of '%s' will not outlive this daemon: %s", id,
 			 strerror(-r));
+	a->state->listeners[i].is_given = r >= 0;
 }
 
 static int free_listener(const struct calls *a)
@@ -98,25 +102,37 @@ static int free_listener(const struct calls *a)
 	return -ENOSPC;
 }
 
-static int add_listener(struct calls *a, const struct calls_message *m)
+/* An earlier worker kept it, and was killed before it was done with the connection. */
+static bool is_known(const struct calls *a, uint64_t arrival)
+{
+	for (unsigned i = 0; i < a->state->highest; i++)
+		if (a->state->listeners[i].place && a->state->listeners[i].arrival == arrival)
+			return true;
+	return false;
+}
+
+static int add_listener(struct calls *a, const struct calls_message *m, uint64_t arrival)
 {
 	cleanup_container struct container *c = containers_find(a->service->containers, m->id);
 	int i = free_listener(a);
 	struct calls_listener *l;
-	int place, r;
+	int r;
 
 	if (i < 0)
 		return i;
 	l = &a->state->listeners[i];
 	l->slot = c ? container_slot(c) : 0;
 	l->generation = c ? container_generation(c) : 0;
-	place = session_keep_fd(a->service->session, m->listener_fd);
-	if (place < 0)
-		log_warn("a listener of '%s' will not outlive this worker: %s", m->id,
-			 strerror(-place));
+	l->is_given = false;
+	l->arrival = arrival;
 	if ((unsigned)i >= a->state->highest)
 		a->state->highest = (unsigned)i + 1;
-	__atomic_store_n(&l->place, place < 0 ? NOT_KEPT : (uint32_t)place, __ATOMIC_RELEASE);
+	r = session_keep_fd_at(a->service->session, m->listener_fd, &l->place);
+	if (r < 0) {
+		log_warn("a listener of '%s' will not outlive this worker: %s", m->id,
+			 strerror(-r));
+		l->place = NOT_KEPT;
+	}
 	r = watch_listener(a, (unsigned)i, m->listener_fd);
 	if (r < 0)
 		drop_listener(a, (unsigned)i);
@@ -180,7 +196,7 @@ static void adopt(struct calls *a)
 			state->listeners[i].place = 0;
 		else if (watch_listener(a, i, fd) < 0)
 			drop_listener(a, i);
-		else if (a->service->new_keeper)
+		else if (a->service->new_keeper || !state->listeners[i].is_given)
 			give_to_keeper(a, i, "an earlier worker");
 	}
 	if (state->answering > CALLS_LISTENERS)
@@ -195,43 +211,29 @@ static void adopt(struct calls *a)
 
 /* --- engines ------------------------------------------------------------------ */
 
+/* Only the oldest can be taken off: what came later and is done waits for those before. */
+static void let_go(struct calls *a)
+{
+	while (a->client_count && !a->clients[a->oldest].client) {
+		session_arrivals_done(a->service->session);
+		a->oldest = (a->oldest + 1) % CLIENTS;
+		a->client_count--;
+	}
+}
+
 static void drop_client(struct calls *a, unsigned i)
 {
+	/* It may stay open where it arrived: closing ours alone would leave it watched. */
+	if (a->clients[i].client)
+		(void)epoll_ctl(a->epoll_fd, EPOLL_CTL_DEL,
+				calls_client_fd(a->clients[i].client), NULL);
 	a->clients[i].client = calls_client_free(a->clients[i].client);
 }
 
-/* A free place, or that of the one which has been silent for longest. */
-static unsigned client_place(struct calls *a)
+static void end_client(struct calls *a, unsigned i)
 {
-	unsigned oldest = 0;
-
-	for (unsigned i = 0; i < CLIENTS; i++) {
-		if (!a->clients[i].client)
-			return i;
-		if (a->clients[i].since_ns < a->clients[oldest].since_ns)
-			oldest = i;
-	}
-	drop_client(a, oldest);
-	return oldest;
-}
-
-static void accept_client(struct calls *a)
-{
-	int fd = accept4(a->listen_fd, NULL, NULL, SOCK_CLOEXEC);
-	struct ucred peer;
-	unsigned i;
-
-	if (fd < 0)
-		return;
-	if (!control_is_allowed(fd, &peer)) {
-		close(fd);
-		return;
-	}
-	i = client_place(a);
-	a->clients[i].client = calls_client_new(fd);
-	a->clients[i].since_ns = clock_now_ns();
-	if (a->clients[i].client && watch(a, fd, ABOUT_CLIENT, i) < 0)
-		drop_client(a, i);
+	drop_client(a, i);
+	let_go(a);
 }
 
 static void read_client(struct calls *a, unsigned i)
@@ -245,7 +247,7 @@ static void read_client(struct calls *a, unsigned i)
 	if (r == 0)
 		return;
 	if (r > 0) {
-		r = add_listener(a, &m);
+		r = add_listener(a, &m, a->clients[i].arrival);
 		if (r >= 0)
 			m.listener_fd = -1;	/* it is the listener's */
 	}
@@ -254,23 +256,49 @@ static void read_client(struct calls *a, unsigned i)
 			 "The filter's system calls fail in this container.",
 			 m.id ? m.id : "a container", strerror(-r));
 	calls_message_done(&m);
-	drop_client(a, i);
+	end_client(a, i);
+}
+
+static void add_client(struct calls *a, int take_fd, uint64_t arrival)
+{
+	unsigned i = (a->oldest + a->client_count++) % CLIENTS;
+	struct ucred peer;
+
+	a->clients[i].arrival = arrival;
+	a->clients[i].since_ns = clock_now_ns();
+	if (take_fd >= 0 && !is_known(a, arrival) && control_is_allowed(take_fd, &peer))
+		a->clients[i].client = calls_client_new(take_fd);
+	else
+		cleanup_fd_(&take_fd);
+	if (!a->clients[i].client ||
+	    watch(a, calls_client_fd(a->clients[i].client), ABOUT_CLIENT, i) < 0)
+		end_client(a, i);
+	else
+		read_client(a, i);
+}
+
+static void look_at_arrivals(struct calls *a)
+{
+	uint64_t arrival;
+	int fd;
+
+	for (;;) {
+		if (a->client_count == CLIENTS)
+			end_client(a, a->oldest);	/* silent for longest */
+		fd = session_arrivals_look(a->service->session, &arrival);
+		if (fd < 0 && fd != -EMFILE)
+			return;
+		add_client(a, fd, arrival);
+	}
 }
 
 static bool expire_clients(struct calls *a)
 {
 	uint64_t now = clock_now_ns();
-	bool left = false;
 
-	for (unsigned i = 0; i < CLIENTS; i++) {
-		if (!a->clients[i].client)
-			continue;
-		if (now - a->clients[i].since_ns > CLIENT_TIME_NS)
-			drop_client(a, i);
-		else
-			left = true;
-	}
-	return left;
+	while (a->client_count && now - a->clients[a->oldest].since_ns > CLIENT_TIME_NS)
+		end_client(a, a->oldest);
+	return a->client_count;
 }
 
 /* --- the thread ------------------------------------------------------------- */
@@ -281,8 +309,8 @@ static bool handle(struct calls *a, const struct epoll_event *event)
 
 	if (about == ABOUT_STOP)
 		return false;
-	if (about == ABOUT_SOCKET)
-		accept_client(a);
+	if (about == ABOUT_ARRIVAL)
+		look_at_arrivals(a);
 	else if (about == ABOUT_CLIENT)
 		read_client(a, i);
 	else if (event->events & EPOLLIN)
@@ -333,17 +361,16 @@ static void release(struct calls *a)
 	free(a);
 }
 
-int calls_start(struct service *service, int listen_fd, struct calls_state *state,
-		struct calls **ret)
+int calls_start(struct service *service, struct calls_state *state, struct calls **ret)
 {
 	struct calls *a = calloc(1, sizeof(*a));
+	int arrivals_fd = session_arrivals_fd(service->session);
 	int r;
 
 	if (!a)
 		return -ENOMEM;
 	a->service = service;
 	a->state = state;
-	a->listen_fd = listen_fd;
 	for (unsigned i = 0; i < CALLS_LISTENERS; i++)
 		a->fds[i] = -1;
 	a->stop_fd = neg_errno(eventfd(0, EFD_CLOEXEC));
@@ -351,8 +378,8 @@ int calls_start(struct service *service, int listen_fd, struct calls_state *stat
 	r = a->stop_fd < 0 ? a->stop_fd : a->epoll_fd;
 	if (r >= 0)
 		r = watch(a, a->stop_fd, ABOUT_STOP, 0);
-	if (r >= 0 && listen_fd >= 0 && kernel_fits())
-		r = watch(a, listen_fd, ABOUT_SOCKET, 0);
+	if (r >= 0 && arrivals_fd >= 0 && kernel_fits())
+		r = watch(a, arrivals_fd, ABOUT_ARRIVAL, 0);
 	if (r >= 0)
 		r = -pthread_create(&a->thread, NULL, run, a);
 	if (r < 0) {

@@ -8,8 +8,9 @@
  * listeners: each call of a container is a notification, answered from the view
  * of that container; what is not known is left to the kernel (CONTINUE).
  *
- * A listener has no name to be opened by again, so the holder keeps them all, and
- * a notification is received into the state memfd: a worker that is killed with
+ * A listener has no name to be opened by again, so the holder keeps them all. It also
+ * accepts the connections, and lets go of one only when its listener is kept: a worker
+ * that is killed before leaves the engine's message to its successor. A notification is received into the state memfd: a worker that is killed with
  * one in hand leaves it to its successor. Without any worker, calls wait. When the
  * daemon ends, however it does, a process of its own lets the calls of the containers
  * that remain go to the kernel: a listener that nobody has open would make them fail.
@@ -46,13 +47,13 @@ int calls_keeper_start(struct session *s, struct calls_state *state, int *ret_fd
 
 /**
  * calls_start() - answer in a thread of its own
- * @listen_fd:	where engines connect; lent; < 0: there is no such socket
  * @state:	zeroed, or what an earlier worker left; lent
+ *
+ * Engines are what arrives at the session; see session_arrivals_look().
  *
  * Return: 0; -ENOMEM; any thread's error.
  */
-int calls_start(struct service *service, int listen_fd, struct calls_state *state,
-		struct calls **ret);
+int calls_start(struct service *service, struct calls_state *state, struct calls **ret);
 
 /** calls_stop() - and wait for the thread; accepts NULL, returns NULL */
 struct calls *calls_stop(struct calls *calls);

@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* procfs/calls_client.c - what an engine sends: "containerProcessState" of the OCI */
+/*
+ * procfs/calls_client.c - what an engine sends: "containerProcessState" of the OCI
+ *
+ * It is looked at and left in the connection (MSG_PEEK gives descriptors, too): should
+ * this worker be killed, the next one reads it again, though the engine is long gone.
+ */
 #include "config.h"
 
 #include <errno.h>
@@ -14,19 +19,45 @@
 
 #define STATE_MAX (1 << 20)	/* annotations may be long */
 #define FDS_MAX	  16
+#define LOOKS_MAX 32		/* as much as fits into a connection, and some more */
 
 struct calls_client {
 	int fd;			/* owned */
 	int fds[FDS_MAX];	/* owned: as they came */
 	unsigned fd_count;
 	size_t length;		/* of what was parsed */
+	size_t left;		/* of that, what is still in the connection */
+	unsigned looks;		/* that this took */
 	struct json_tokener *tokener;	/* owned */
 };
+
+/*
+ * A connection has room for some 200 KB, less if they come in small pieces. A message
+ * that needs more has to be taken off, and would be lost with this worker.
+ */
+static void make_room(struct calls_client *c)
+{
+	char data[4096];
+
+	while (c->left) {
+		size_t size = c->left < sizeof(data) ? c->left : sizeof(data);
+		ssize_t n = recv(c->fd, data, size, MSG_DONTWAIT);
+
+		if (n <= 0)
+			break;
+		c->left -= (size_t)n;
+	}
+	c->looks = 0;
+}
 
 struct calls_client *calls_client_new(int take_fd)
 {
 	struct calls_client *c = calloc(1, sizeof(*c));
 
+	int first = 0;
+
+	/* Of the connection, not of the worker: the last one left it anywhere. */
+	(void)setsockopt(take_fd, SOL_SOCKET, SO_PEEK_OFF, &first, sizeof(first));
 	if (c) {
 		c->fd = take_fd;
 		c->tokener = json_tokener_new();
@@ -42,6 +73,7 @@ struct calls_client *calls_client_free(struct calls_client *c)
 		return NULL;
 	for (unsigned i = 0; i < c->fd_count; i++)
 		close(c->fds[i]);
+	make_room(c);	/* else who waits for the end is told of an error */
 	close(c->fd);
 	if (c->tokener)
 		json_tokener_free(c->tokener);
@@ -81,7 +113,7 @@ static void take_fds(struct calls_client *c, struct msghdr *message)
 	}
 }
 
-/* Return: bytes; 0 at the end; -EAGAIN if nothing is there. */
+/* Return: bytes; 0 at the end; -EAGAIN if nothing more is there. */
 static ssize_t receive(struct calls_client *c, char *data, size_t size)
 {
 	union {
@@ -96,11 +128,15 @@ static ssize_t receive(struct calls_client *c, char *data, size_t size)
 	ssize_t n;
 
 	do
-		n = recvmsg(c->fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+		n = recvmsg(c->fd, &message,
+			    MSG_PEEK | MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 	while (n < 0 && errno == EINTR);
 	if (n < 0)
 		return -errno;
 	take_fds(c, &message);
+	c->left += (size_t)n;
+	if (++c->looks >= LOOKS_MAX)
+		make_room(c);
 	return n;
 }
 
@@ -142,7 +178,8 @@ static int take_message(struct calls_client *c, struct json_object *state,
 	return 1;
 }
 
-int calls_client_read(struct calls_client *c, struct calls_message *ret)
+/* Return: 1; 0 if more has to come; -EAGAIN if nothing more is there; or -errno. */
+static int read_piece(struct calls_client *c, struct calls_message *ret)
 {
 	struct json_object *state;
 	char data[4096];
@@ -150,7 +187,7 @@ int calls_client_read(struct calls_client *c, struct calls_message *ret)
 	int r;
 
 	if (n <= 0)
-		return n == -EAGAIN ? 0 : n ? (int)n : -EPIPE;
+		return n ? (int)n : -EPIPE;
 	c->length += (size_t)n;
 	if (c->length > STATE_MAX)
 		return -EPROTO;
@@ -160,4 +197,14 @@ int calls_client_read(struct calls_client *c, struct calls_message *ret)
 	r = take_message(c, state, ret);
 	json_object_put(state);
 	return r;
+}
+
+int calls_client_read(struct calls_client *c, struct calls_message *ret)
+{
+	int r;
+
+	do
+		r = read_piece(c, ret);
+	while (r == 0);
+	return r == -EAGAIN ? 0 : r;
 }

@@ -17,7 +17,8 @@
 struct calls_listener {
 	uint32_t place;		/* of the descriptor, as session_keep_fd() has it; 0: free */
 	uint32_t slot, generation;	/* the container; slot 0: see who calls */
-	uint32_t unused;
+	uint32_t is_given;	/* to the keeper */
+	uint64_t arrival;	/* the number of the connection that brought it */
 };
 
 /* In the state. */
@@ -53,7 +54,9 @@ struct calls_client *calls_client_new(int take_fd);
 struct calls_client *calls_client_free(struct calls_client *client);
 
 /**
- * calls_client_read() - take in what has come
+ * calls_client_read() - look at all that has come
+ *
+ * Not repeated for what was there already: wait for more with EPOLLET.
  *
  * Return: 1 if @ret holds the whole message; 0 if more has to come; -EPROTO if it
  * is none; -EPIPE if it ended too early; any recvmsg(2) error.

@@ -159,7 +159,6 @@ static int prepare(struct config *c)
 		return fd;
 	}
 	c->control.listen_fd = fd;
-	c->seccomp_fd = session_handover_fd(1);
 	c->mounted_at = strdup(config_mountpoint(c));
 	return c->mounted_at ? 0 : -ENOMEM;
 }
@@ -210,7 +209,7 @@ static int serve(struct config *c)
 	session.mountpoint = c->mounted_at;
 	session.state_bytes = service_state_size(cpu_count);
 	session.inherit_fds[0] = c->control.listen_fd;
-	session.inherit_fds[1] = c->seccomp_fd;
+	session.arrivals_fd = c->seccomp_fd;
 	if (c->pressure_triggers)
 		service.ops = &procfs_ops_triggers;
 	return session_run(&session, &service, c);

@@ -19,7 +19,7 @@
 #include "procfs/trigger.h"
 
 #define STATE_MAGIC	0x6e707266u
-#define STATE_VERSION 3
+#define STATE_VERSION 4
 
 static size_t align(size_t size)
 {
@@ -138,7 +138,7 @@ static int service_open(struct service *s)
 	if (r >= 0)
 		r = confine_service();	/* before there are other threads */
 	if (r >= 0)
-		r = calls_start(s, s->config->seccomp_fd, s->calls_state, &s->calls);
+		r = calls_start(s, s->calls_state, &s->calls);
 	if (r >= 0 && s->config->pressure_triggers)
 		r = triggers_start(s->session, s->triggers_state, &s->triggers);
 	if (r >= 0)

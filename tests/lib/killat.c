@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * killat [--read] PID N - kill a process right before its N-th system call that changes
- *	something; with --read, right after its N-th readv(2) that got something
+ *	something or takes a message; with --read, right after its N-th readv(2) that got
+ *	something
  *
  * Prints "attached", and then works until the process was killed (status 0), or until
  * SIGTERM (status 3: it made fewer such calls). Threads that it starts count too.
@@ -30,7 +31,8 @@ static const long changing[] = {
 	SYS_fchmodat, SYS_utimensat, SYS_ftruncate, SYS_fallocate, SYS_write,
 	SYS_pwrite64, SYS_writev, SYS_copy_file_range, SYS_sendfile, SYS_ioctl,
 	SYS_setxattr, SYS_lsetxattr, SYS_fsetxattr, SYS_removexattr,
-	SYS_lremovexattr, SYS_fremovexattr, SYS_sendmsg, SYS_fsync, SYS_fdatasync,
+	SYS_lremovexattr, SYS_fremovexattr, SYS_sendmsg, SYS_recvmsg, SYS_recvfrom,
+	SYS_accept4, SYS_fsync, SYS_fdatasync,
 };
 
 static bool after_read;
