@@ -165,6 +165,7 @@ static int run_ioctl(struct op *op)
 	if (r < 0)
 		return reply_result(op->req, r);
 	handle_changed(op->u, op->inode, op->id);
+	handle_ask_anew(op->u, op->id);		/* the reply tells of no new ctime */
 	fuse_reply_ioctl(op->req, 0, NULL, 0);
 	return 0;
 }
