@@ -66,6 +66,11 @@ void ops_negotiate(void *userdata, struct fuse_conn_info *conn)
 	/* The flags of a write that comes through a pipe cannot be seen. */
 	want(conn, FUSE_CAP_SPLICE_READ, false);
 	want(conn, FUSE_CAP_ASYNC_READ, true);
+	/*
+	 * After an asynchronous direct write the kernel does not drop the pages that were
+	 * read meanwhile: they would show the old bytes for ever (6.18).
+	 */
+	want(conn, FUSE_CAP_ASYNC_DIO, false);
 	want(conn, FUSE_CAP_PARALLEL_DIROPS, true);
 	want(conn, FUSE_CAP_DONT_MASK, true);
 	want(conn, FUSE_CAP_CACHE_SYMLINKS, true);
