@@ -355,6 +355,33 @@ int mount_fuse(const struct session_config *config, struct mountpoint *ret_mount
 	return identify(ret_mount);
 }
 
+static void say_no_change(const char *path, int error)
+{
+	const char *next = "The kernel log may say more: dmesg | tail";
+
+	if (error == EBUSY)
+		next = "End what has files open there for writing: fuser -vm shows it.";
+	else if (error == EINVAL)
+		next = "Name the directory that it is mounted on.";
+	else if (error == EPERM)
+		next = "Do it as root, in the user namespace that mounted it.";
+	log_error("cannot remount '%s': %s\n%s", path, strerror(error), next);
+}
+
+int mount_change(const char *path, const char *text)
+{
+	cleanup_buf struct buf data = BUF_INIT;	/* the kernel takes no new data */
+	unsigned long flags;
+	int r = parse_flags(text, &flags, &data);
+
+	if (r < 0)
+		return r;
+	r = neg_errno(mount(NULL, path, NULL, flags | MS_REMOUNT, NULL));
+	if (r < 0)
+		say_no_change(path, -r);
+	return r;
+}
+
 static bool is_same(const struct mountpoint *a, const struct mountpoint *b)
 {
 	return a->device == b->device && a->mount_id == b->mount_id;

@@ -31,6 +31,16 @@ struct mountpoint {
 int mount_fuse(const struct session_config *config, struct mountpoint *ret_mount,
 	       int *ret_device_fd);
 
+/**
+ * mount_change() - give a mount other flags, as mount -o remount does
+ * @path:	where it is
+ * @flags:	all that it is to have, as for session_config
+ *
+ * Says on stderr what went wrong. Return: 0; -EBUSY if it shall be read-only and files
+ * are open for writing; -EINVAL if nothing is mounted there; any error of mount(2).
+ */
+int mount_change(const char *path, const char *flags);
+
 /** mount_is_there() - whether our mount is still on its mountpoint; asks the
  *	kernel only, never the worker */
 bool mount_is_there(const struct mountpoint *m);

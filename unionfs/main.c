@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include "common/log.h"
+#include "common/mount.h"
 #include "common/sanitizer.h"
 #include "unionfs/confine.h"
 #include "unionfs/fsck.h"
@@ -162,6 +163,8 @@ int main(int argc, char **argv)
 	} else if (options.version) {
 		printf(PROGRAM " " PACKAGE_VERSION "\n");
 		status = 0;
+	} else if (options.remount) {
+		status = mount_change(options.mountpoint, options.mount_flags) < 0;
 	} else {
 		raise_limits();
 		status = mount_union(&options);

@@ -99,6 +99,9 @@ static const struct opt mount_rows[] = {
 	{ "fsname", 0, OPT_STRING, FIELD(source), "TEXT",
 	  "the mount's source, as SOURCE says it" },
 
+	{ "remount", 0, OPT_FLAG, FIELD(remount), NULL,
+	  "change the flags of a mounted union, as ro or nodev, and nothing else" },
+
 	{ "redirect_max", 0, OPT_IGNORE },
 	{ "nfs_export", 0, OPT_IGNORE },
 	{ "override_creds", 0, OPT_IGNORE },
@@ -116,6 +119,8 @@ static const struct opt mount_rows[] = {
 	{ "max_write", 0, OPT_IGNORE },
 	{ "max_read", 0, OPT_IGNORE },
 	{ "subtype", 0, OPT_IGNORE },
+	{ "user_id", 0, OPT_IGNORE },
+	{ "group_id", 0, OPT_IGNORE },
 	{ "auto_unmount", 0, OPT_IGNORE },
 };
 static const struct opt_table mount_table = OPT_TABLE(mount_rows);
@@ -232,7 +237,8 @@ static int compose_mount_flags(struct options *o)
 {
 	cleanup_buf struct buf flags = BUF_INIT;
 
-	buf_adds(&flags, geteuid() == 0 ? "suid,dev,noatime" : "noatime");
+	if (!o->remount)
+		buf_adds(&flags, geteuid() == 0 ? "suid,dev,noatime" : "noatime");
 	for (size_t i = 0; i < o->flags.count; i++) {
 		const char *flag = o->flags.items[i];
 
@@ -242,7 +248,7 @@ static int compose_mount_flags(struct options *o)
 		else if (strcmp(flag, "rw") == 0)
 			o->read_only = false;
 	}
-	if (!o->upperdir && !o->read_only)
+	if (!o->upperdir && !o->read_only && !o->remount)
 		buf_adds(&flags, ",ro");
 	if (o->context)
 		buf_addf(&flags, ",context=\"%s\"", o->context);
@@ -283,6 +289,8 @@ static int check(const struct options *o, size_t operands, struct opt_error *err
 		return opt_error_set(error, "no mountpoint given\nPut the directory to mount on last.");
 	if (operands > 2)
 		return opt_error_set(error, "more than one mountpoint given\nOne directory is enough; options go behind -o.");
+	if (o->remount)
+		return 0;
 	if (!o->lowerdir && o->lowerdir_added.count == 0)
 		return opt_error_set(error, "no lowerdir given\nName the layers to unite: -o lowerdir=DIR[:DIR...].");
 	if (o->upperdir && !o->workdir)

@@ -98,6 +98,7 @@ struct options {
 	bool is_handed_over;	/* see session_is_handover() */
 	bool allow_other, default_permissions;
 	bool read_only;
+	bool remount;			/* only change mount_flags of what is mounted */
 	char *mount_flags;		/* for the session: "nodev,noatime,..." */
 
 	/* Asked for instead of a mount. */

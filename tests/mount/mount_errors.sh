@@ -96,6 +96,28 @@ timeout 60 "$NACRE_UNIONFS" -o "$layers,fsname=mine" overlay m
 eq "$(findmnt -n -o SOURCE -M "$T/m")" mine "the source with fsname="
 unmount "$T/m"
 
+# mount -o remount,FLAG comes with the options of the mount table: the union that is
+# there changes, and no other is put on top.
+mount_nacre "$T/m" l u w
+remount() { timeout 60 "$NACRE_UNIONFS" overlay m -o rw,user_id=0,group_id=0,default_permissions,allow_other,remount,"$1"; }
+echo before >m/kept
+remount ro,nodev
+eq "$(status_of touch m/made)" 1 "a change while it is read-only"
+has "$(cat err)" "Read-only file system" "what is said of a change while it is read-only"
+has "$(findmnt -n -o OPTIONS -M "$T/m")" "nodev" "the flags after a remount"
+eq "$(findmnt -n -o TARGET -M "$T/m" | wc -l)" 1 "mounts after a remount"
+remount rw
+echo after >>m/kept
+eq "$(cat m/kept)" "before
+after" "a file over two remounts"
+exec 5>>m/kept
+eq "$(status_of remount ro)" 1 "a remount while a file is written"
+has "$(cat err)" "cannot remount 'm': Device or resource busy" "what is said of it"
+exec 5>&-
+unmount "$T/m"
+eq "$(status_of remount ro)" 1 "a remount of nothing"
+has "$(cat err)" "cannot remount 'm': Invalid argument" "what is said of it"
+
 # The layers' own mount may go while the union is there, as with kernel overlay.
 mkdir lone
 mount -t tmpfs "nacre-$TEST_ID" lone
