@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # timeout: 120
 # Inside a container every tool says what the cgroup's own files say: free, top,
-# uptime, vmstat, mpstat, iostat, htop, lscpu, and busybox' ones. Tools that are not
+# uptime, vmstat, mpstat, iostat, htop, lscpu, slabtop, and busybox' ones; so do libraries
+# that others ask: libc, Python, Node. docs/tools.md has them all. Tools that are not
 # installed are left out.
 . "$(dirname "$0")/lib.sh"
 need_cmd free top uptime vmstat lscpu python3
@@ -66,6 +67,15 @@ eq "$(inside lscpu | awk -F': *' '/^CPU\(s\)/ { print $2 }')" 1 "lscpu: CPUs"
 eq "$(inside lscpu | awk -F': *' '/^On-line CPU/ { print $2 }')" 1 "lscpu: which"
 eq "$(inside sh -c 'ls -d /sys/devices/system/cpu/cpu[0-9]*')" /sys/devices/system/cpu/cpu1 "directories"
 eq "$(inside getconf _NPROCESSORS_ONLN)" 1 "getconf"
+eq "$(inside getconf _NPROCESSORS_CONF)" 1 "getconf: configured"
+eq "$(inside python3 -c 'import os; print(os.cpu_count())')" 1 "python: os.cpu_count"
+if command -v node >/dev/null; then
+	eq "$(inside node -p 'const os = require("os"); `${os.cpus().length} ${os.totalmem() >> 20}`')" \
+		"1 192" "node: CPUs and memory"
+fi
+if command -v slabtop >/dev/null; then
+	has "$(inside slabtop -o)" "0 / 0" "slabtop: nothing of the host"
+fi
 eq "$(inside grep -c '^processor' /proc/cpuinfo)" 1 "cpuinfo"
 
 # One CPU that computes: how much of it the load gets is the machine's affair, but it
