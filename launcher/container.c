@@ -251,9 +251,25 @@ static bool maps_root(const struct plan *p)
 	return p->ns[NS_USER].how == NS_NEW && p->rootfs.driver != ROOTFS_DIRECTORY;
 }
 
-static int mount_root(struct container *c, struct fault *f)
+/* The union takes as long to start as the stages do that follow. */
+static int begin_root(struct container *c, struct fault *f)
 {
 	cleanup_free char *mountpoint = NULL;
+	int r;
+
+	if (asprintf(&mountpoint, "%s/rootfs", c->dir.path) < 0)
+		return -ENOMEM;
+	if (c->plan->rootfs.driver == ROOTFS_UNIONFS && mkdir(mountpoint, 0700) < 0 &&
+	    errno != EEXIST)
+		return fault_set(f, -errno, "cannot make '%s'", mountpoint);
+	r = rootfs_begin(&c->plan->rootfs, c->scratch.upper, c->scratch.work, mountpoint,
+			 &c->rootfs, f);
+	c->state->root_daemon = c->rootfs.start.pid;
+	return r;
+}
+
+static int mount_root(struct container *c, struct fault *f)
+{
 	cleanup_fd int userns = -1;
 	int r;
 
@@ -262,13 +278,8 @@ static int mount_root(struct container *c, struct fault *f)
 		if (userns < 0)
 			return userns;
 	}
-	if (asprintf(&mountpoint, "%s/rootfs", c->dir.path) < 0)
-		return -ENOMEM;
-	if (c->plan->rootfs.driver == ROOTFS_UNIONFS && mkdir(mountpoint, 0700) < 0 &&
-	    errno != EEXIST)
-		return fault_set(f, -errno, "cannot make '%s'", mountpoint);
-	r = rootfs_mount(&c->plan->rootfs, c->scratch.upper, c->scratch.work, mountpoint,
-			 userns, c->signals, &c->rootfs, f);
+	r = rootfs_mount(&c->plan->rootfs, c->scratch.upper, c->scratch.work, userns,
+			 c->signals, &c->rootfs, f);
 	c->state->root_daemon = c->rootfs.daemon;
 	return r;
 }
@@ -367,10 +378,11 @@ static const struct stage {
 	{ "view-daemon", start_view_daemon, end_view_daemon },
 	{ "mount-namespace", hide_mounts, leave_mounts },
 	{ "scratch", make_scratch, remove_scratch },
+	{ "root-daemon", begin_root, unmount_root },
 	{ "cgroups", container_make_cgroups, container_remove_cgroups },
 	{ "limits", container_set_limits, NULL },
-	{ "root", mount_root, unmount_root },
 	{ "view", register_view, unregister_view },
+	{ "root", mount_root, NULL },
 	{ "prepare", prepare, unprepare },
 	{ "process", container_spawn, container_kill },
 	{ "network", container_attach_network, NULL },

@@ -133,15 +133,13 @@ static int wait_ready(int notify_fd, int pidfd, struct signals *s)
 	}
 }
 
-int daemon_start_child(const char *path, char *const argv[], struct signals *s,
-		       pid_t *ret_pid, struct fault *f)
+int daemon_begin(const char *path, char *const argv[], struct daemon_start *ret_start,
+		 struct fault *f)
 {
 	char name[128];
 	cleanup_fd int notify_fd = open_notify(name, sizeof(name));
-	cleanup_fd int pidfd = -1;
 	pid_t parent = getpid();
 	pid_t pid;
-	int r;
 
 	if (notify_fd < 0)
 		return fault_set(f, notify_fd, "cannot make a socket to hear from '%s'", path);
@@ -150,16 +148,33 @@ int daemon_start_child(const char *path, char *const argv[], struct signals *s,
 		return fault_set(f, -errno, "cannot start '%s'", path);
 	if (pid == 0)
 		execute(path, argv, name, parent);
+	*ret_start = (struct daemon_start){ pid, take_fd(&notify_fd) };
+	return 0;
+}
 
-	pidfd = neg_errno((int)syscall(SYS_pidfd_open, pid, 0));
-	r = pidfd < 0 ? pidfd : wait_ready(notify_fd, pidfd, s);
+void daemon_abandon(struct daemon_start *start)
+{
+	if (start->pid <= 0)
+		return;
+	kill(start->pid, SIGKILL);
+	waitpid(start->pid, NULL, 0);
+	close(start->notify_fd);
+	*start = (struct daemon_start){ 0 };
+}
+
+int daemon_await(struct daemon_start *start, const char *path, struct signals *s,
+		 struct fault *f)
+{
+	cleanup_fd int pidfd = neg_errno((int)syscall(SYS_pidfd_open, start->pid, 0));
+	pid_t pid = start->pid;
+	int r = pidfd < 0 ? pidfd : wait_ready(start->notify_fd, pidfd, s);
+
 	if (r == 1) {
-		*ret_pid = pid;
-		return 0;
+		close(start->notify_fd);
+		*start = (struct daemon_start){ 0 };
+		return pid;
 	}
-	if (r != 0)
-		kill(pid, SIGKILL);
-	waitpid(pid, NULL, 0);
+	daemon_abandon(start);
 	if (r == 0)
 		return fault_set(f, 0, "'%s' could not start: its own message is above", path),
 		       -ECHILD;

@@ -17,21 +17,36 @@
  */
 char *daemon_find(const char *name);
 
+/* One that was started and has not said yet that it serves. */
+struct daemon_start {
+	pid_t pid;		/* 0: none */
+	int notify_fd;		/* owned while there is one */
+};
+
 /**
- * daemon_start_child() - start a daemon that stays our child, and wait until it serves
+ * daemon_begin() - start a daemon that stays our child, and do not wait for it
  * @path:	its executable
  * @argv:	NULL ends it
- * @s:		an interruption ends the wait
- * @ret_pid:	its pid; it gets SIGTERM when we die
+ * @ret_start:	for daemon_await() or daemon_abandon(); it gets SIGTERM when we die
  *
- * It tells that it serves by READY=1 on $NOTIFY_SOCKET. Its messages go to our
- * stderr.
- *
- * Return: 0; -EINTR; -ETIMEDOUT after 30 s; -ECHILD if it ended; @fault is set,
- * and the daemon is gone.
+ * Its messages go to our stderr. Return: 0; a negative errno with @fault.
  */
-int daemon_start_child(const char *path, char *const argv[], struct signals *s,
-		       pid_t *ret_pid, struct fault *fault);
+int daemon_begin(const char *path, char *const argv[], struct daemon_start *ret_start,
+		 struct fault *fault);
+
+/**
+ * daemon_await() - wait until it serves, which it tells by READY=1 on $NOTIFY_SOCKET
+ * @path:	for messages
+ * @s:		an interruption ends the wait
+ *
+ * Return: its pid; -EINTR; -ETIMEDOUT after 30 s; -ECHILD if it ended; then @fault is
+ * set, and the daemon is gone. There is nothing left to abandon.
+ */
+int daemon_await(struct daemon_start *start, const char *path, struct signals *s,
+		 struct fault *fault);
+
+/** daemon_abandon() - kill and reap it, unless there is none */
+void daemon_abandon(struct daemon_start *start);
 
 /**
  * daemon_run() - run a program that puts itself into the background, and wait

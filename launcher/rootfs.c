@@ -85,15 +85,12 @@ char *rootfs_union_options(const struct opt_list *lowers, const char *upper,
 	return b.data;	/* handed on */
 }
 
-static int mount_union(const struct plan_rootfs *p, const char *upper, const char *work,
-		       const char *mountpoint, struct signals *s, struct rootfs *root,
-		       struct fault *f)
+static int begin_union(const struct plan_rootfs *p, const char *upper, const char *work,
+		       const char *mountpoint, struct rootfs *root, struct fault *f)
 {
 	cleanup_free char *program = daemon_find("nacre-unionfs");
 	cleanup_free char *options = rootfs_union_options(&p->lowers, upper, work);
 	const char *argv[] = { program, "-f", "-o", options, mountpoint, NULL };
-	cleanup_fd int fd = -1;
-	int r;
 
 	if (!program)
 		return fault_set(f, 0, "nacre-unionfs is not installed beside nacre\n"
@@ -102,13 +99,18 @@ static int mount_union(const struct plan_rootfs *p, const char *upper, const cha
 	root->mountpoint = strdup(mountpoint);
 	if (!options || !root->mountpoint)
 		return fault_set(f, -ENOMEM, "cannot mount the root");
+	return daemon_begin(program, (char *const *)argv, &root->start, f);
+}
 
-	r = daemon_start_child(program, (char *const *)argv, s, &root->daemon, f);
-	if (r < 0) {
-		free(take_ptr(root->mountpoint));
+static int mount_union(struct signals *s, struct rootfs *root, struct fault *f)
+{
+	cleanup_fd int fd = -1;
+	int r = daemon_await(&root->start, "nacre-unionfs", s, f);
+
+	if (r < 0)
 		return r;
-	}
-	fd = neg_errno(open(mountpoint, O_PATH | O_DIRECTORY | O_CLOEXEC));
+	root->daemon = r;
+	fd = neg_errno(open(root->mountpoint, O_PATH | O_DIRECTORY | O_CLOEXEC));
 	if (fd < 0)
 		return fault_set(f, fd, "cannot enter the root that nacre-unionfs mounted");
 	root->tree_fd = mount_clone(fd, true);
@@ -264,16 +266,27 @@ int rootfs_driver_probe(const char *data)
 	return ROOTFS_VFS;
 }
 
+int rootfs_begin(const struct plan_rootfs *p, const char *upper, const char *work,
+		 const char *mountpoint, struct rootfs *root, struct fault *f)
+{
+	int r = 0;
+
+	*root = (struct rootfs)ROOTFS_INIT;
+	if (p->driver == ROOTFS_UNIONFS)
+		r = begin_union(p, upper, work, mountpoint, root, f);
+	if (r < 0)
+		rootfs_unmount(root);
+	return r;
+}
+
 int rootfs_mount(const struct plan_rootfs *p, const char *upper, const char *work,
-		 const char *mountpoint, int userns_fd, struct signals *s,
-		 struct rootfs *root, struct fault *f)
+		 int userns_fd, struct signals *s, struct rootfs *root, struct fault *f)
 {
 	int r;
 
-	*root = (struct rootfs)ROOTFS_INIT;
 	switch (p->driver) {
 	case ROOTFS_UNIONFS:
-		r = mount_union(p, upper, work, mountpoint, s, root, f);
+		r = mount_union(s, root, f);
 		if (r >= 0 && userns_fd >= 0)
 			r = map_union(root, userns_fd, f);
 		break;
@@ -302,6 +315,7 @@ int rootfs_mount(const struct plan_rootfs *p, const char *upper, const char *wor
 void rootfs_unmount(struct rootfs *root)
 {
 	cleanup_fd_(&root->tree_fd);
+	daemon_abandon(&root->start);
 	/* Detached: a file held open elsewhere must not keep us from ending. */
 	if (root->mountpoint)
 		(void)umount2(root->mountpoint, MNT_DETACH | UMOUNT_NOFOLLOW);

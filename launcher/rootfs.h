@@ -4,12 +4,14 @@
 
 #include <sys/types.h>
 
+#include "launcher/daemon.h"
 #include "launcher/fault.h"
 #include "launcher/plan.h"
 #include "launcher/signals.h"
 
 struct rootfs {
 	int tree_fd;		/* the root as a detached tree; -1 */
+	struct daemon_start start;	/* what will serve it */
 	pid_t daemon;		/* serves it, or 0 */
 	char *mountpoint;	/* where it is mounted in our mount namespace, or NULL */
 };
@@ -17,20 +19,29 @@ struct rootfs {
 #define ROOTFS_INIT { .tree_fd = -1 }
 
 /**
- * rootfs_mount() - mount the root
+ * rootfs_begin() - start what takes a while, and return meanwhile
  * @plan:	drivers, layers
  * @upper:	the layer that takes changes
  * @work:	the overlay's work directory, on the same file system
  * @mountpoint:	an empty directory, for drivers that need one
+ *
+ * Return: 0 or negative errno with @fault; then nothing was started.
+ */
+int rootfs_begin(const struct plan_rootfs *plan, const char *upper, const char *work,
+		 const char *mountpoint, struct rootfs *ret_rootfs, struct fault *fault);
+
+/**
+ * rootfs_mount() - mount the root that was begun
+ * @plan, @upper, @work: the same
  * @userns_fd:	show ids through its map; -1 shows them as they are
  *
  * Return: 0 or negative errno with @fault; then nothing is mounted.
  */
 int rootfs_mount(const struct plan_rootfs *plan, const char *upper, const char *work,
-		 const char *mountpoint, int userns_fd, struct signals *signals,
-		 struct rootfs *ret_rootfs, struct fault *fault);
+		 int userns_fd, struct signals *signals, struct rootfs *rootfs,
+		 struct fault *fault);
 
-/** rootfs_unmount() - after the container's last process is gone */
+/** rootfs_unmount() - after the container's last process is gone; or once it was begun */
 void rootfs_unmount(struct rootfs *rootfs);
 
 /**

@@ -8,7 +8,7 @@
 . "$(dirname "$0")/../lib/launch.sh"
 . "$(dirname "$0")/../lib/oci.sh"
 
-STAGES="state address view-daemon mount-namespace scratch cgroups limits root view prepare process network"
+STAGES="state address view-daemon mount-namespace scratch root-daemon cgroups limits view root prepare process network"
 
 # The container's first process shows our words until it is started.
 processes_left() { pgrep -f -- "--root $T/oci" || true; }

@@ -7,7 +7,7 @@
 . "$(dirname "$0")/../lib/test.sh"
 . "$(dirname "$0")/../lib/launch.sh"
 
-for stage in state view-daemon mount-namespace scratch cgroups limits root view prepare process; do
+for stage in state view-daemon mount-namespace scratch root-daemon cgroups limits view root prepare process; do
 	eq "$(NACRE_FAIL_AFTER=$stage status_of run --memory 64M -- true)" 125 "status when '$stage' fails"
 	has "$(cat "$T/err")" "$stage" "message when '$stage' fails"
 	leaves_nothing "when '$stage' fails"
