@@ -480,16 +480,18 @@ static int copy_dir_locked(struct unionfs *u, struct inode *parent,
 	r = copy_up_stage(&copy, &staged);
 	if (r < 0)
 		return r;
+	/* First: a part that is written down, and is not there, must be taken back. */
+	intent = prepare_intent(u, parent, name, dir, false);
+	intent_begin(intent);
 	rwlock_take_write(&u->inodes.lock);
 	r = dir_add_upper(&u->inodes, dir);
 	rwlock_drop_write(&u->inodes.lock);
 	if (r == 0) {
-		intent = prepare_intent(u, parent, name, dir, false);
 		r = publish_locked(u, parent, name, dir, &staged, true, intent);
 		if (r < 0)
 			dir_drop_upper(u, dir);
-		intent_drop(intent);
 	}
+	intent_drop(intent);
 	copy_up_abandon(u->work, &staged);
 	return r;
 }

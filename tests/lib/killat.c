@@ -53,6 +53,9 @@ static bool changes(const struct __ptrace_syscall_info *info)
 {
 	if (info->entry.nr == SYS_openat)
 		return info->entry.args[2] & (O_CREAT | (O_TMPFILE & ~O_DIRECTORY));
+	/* A directory is looked at like this before it is changed. */
+	if (info->entry.nr == SYS_statx)
+		return info->entry.args[2] & AT_EMPTY_PATH;
 	for (size_t i = 0; i < sizeof(changing) / sizeof(changing[0]); i++)
 		if (info->entry.nr == (uint64_t)changing[i])
 			return true;
