@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include "common/log.h"
+#include "common/memory_limit.h"
 #include "common/mount.h"
 #include "common/sanitizer.h"
 #include "unionfs/confine.h"
@@ -167,6 +168,7 @@ int main(int argc, char **argv)
 		status = mount_change(options.mountpoint, options.mount_flags) < 0;
 	} else {
 		raise_limits();
+		options_fit_memory(&options, memory_limit());
 		status = mount_union(&options);
 	}
 	options_done(&options);

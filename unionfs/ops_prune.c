@@ -7,6 +7,9 @@
  * that a hand going round the slots meets next. It leaves alone what is open, mapped,
  * somebody's working directory or the parent of a name, and we keep each inode until
  * its FORGET comes: nothing depends on the choice but what will be looked up again.
+ *
+ * A kernel before 6.18 could only be told that names are no longer right
+ * (FUSE_NOTIFY_INVAL_ENTRY), and would unmount what is mounted on them.
  */
 #include "config.h"
 
@@ -57,7 +60,7 @@ static void prune(struct task *task)
 		wanted -= n;
 	}
 	if (r == -EINVAL && !atomic_exchange(&u->cannot_prune, true))
-		log_warn("max_inodes=%u: this kernel cannot be asked to forget inodes\nGoing on without that limit; it takes Linux 6.18.",
+		log_warn("more than %u inodes, and this kernel cannot be asked to forget any\nGoing on without that limit; it takes Linux 6.18.",
 			 u->options->max_inodes);
 	else if (r < 0 && r != -EINVAL)
 		log_debug("asking the kernel to forget inodes: %s", strerror(-r));

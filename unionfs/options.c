@@ -11,10 +11,14 @@
 #include "common/buf.h"
 #include "common/cleanup.h"
 #include "common/errors.h"
+#include "common/memory_limit.h"
 #include "unionfs/options_values.h"
 
 #define TIMEOUT_FOR_EVER 1e9
 #define SPIN_US		 30
+#define INODE_BYTES	 300	/* with a name */
+#define INODES_MIN	 1000
+#define TABLE_BYTES	 (64 * 1024 * 1024)
 
 #define FIELD(name) offsetof(struct options, name)
 
@@ -92,7 +96,7 @@ static const struct opt mount_rows[] = {
 	  "look so long for the next request before sleeping; 30 by default" },
 	{ "no_resend", 0, OPT_FLAG, FIELD(no_resend) },
 	{ "max_inodes", 0, OPT_UINT, FIELD(max_inodes), "N",
-	  "have the kernel forget inodes above so many; 0, the default: never" },
+	  "have the kernel forget inodes above so many; 0: never" },
 	{ "allow_other", 0, OPT_FLAG, FIELD(allow_other), NULL,
 	  "let other users in; the default for root" },
 	{ "default_permissions", 0, OPT_FLAG, FIELD(default_permissions) },
@@ -194,11 +198,27 @@ void options_init(struct options *o)
 		.metacopy = true,
 		.timeout_seconds = TIMEOUT_FOR_EVER,
 		.spin_us = SPIN_US,
+		.max_inodes = MAX_INODES_FROM_MEMORY,
+		.table_bytes = TABLE_BYTES,
 		.fsync = true,
 		.writeback = true,
 		.default_permissions = true,
 		.allow_other = geteuid() == 0,
 	};
+}
+
+void options_fit_memory(struct options *o, uint64_t limit_bytes)
+{
+	uint64_t inodes = limit_bytes / 2 / INODE_BYTES;
+
+	if (limit_bytes / 8 < TABLE_BYTES)
+		o->table_bytes = limit_bytes / 8;
+	if (o->max_inodes != MAX_INODES_FROM_MEMORY)
+		return;
+	if (inodes < INODES_MIN)
+		inodes = INODES_MIN;
+	o->max_inodes = limit_bytes == MEMORY_LIMIT_NONE || inodes >= UINT_MAX ?
+				0 : inodes;
 }
 
 void options_done(struct options *o)

@@ -7,6 +7,7 @@
  */
 #pragma once
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -15,6 +16,8 @@
 #include "common/idmap.h"
 #include "common/opt.h"
 #include "unionfs/overlay_xattr.h"
+
+#define MAX_INODES_FROM_MEMORY UINT_MAX	/* nobody said how many */
 
 enum data_path {
 	DATA_AUTO,		/* what measures better for this kind of mount */
@@ -94,6 +97,7 @@ struct options {
 	unsigned spin_us;		/* 0: never */
 	bool no_resend;			/* as on kernels before 6.9, for tests */
 	unsigned max_inodes;		/* that the kernel remembers; 0: any number */
+	size_t table_bytes;		/* for tables of directories, at most */
 	bool foreground, debug;
 	bool is_handed_over;	/* see session_is_handover() */
 	bool allow_other, default_permissions;
@@ -132,6 +136,14 @@ void options_done(struct options *o);
 
 /** options_print_help() - the usage, then every option */
 void options_print_help(const char *program, FILE *out);
+
+/**
+ * options_fit_memory() - decide by how much memory there may be what nobody decided
+ * @limit_bytes: of all that this process takes; MEMORY_LIMIT_NONE
+ *
+ * Half of it is for inodes, an eighth for tables of directories.
+ */
+void options_fit_memory(struct options *o, uint64_t limit_bytes);
 
 /** options_ns() - where the overlay's attributes are */
 enum overlay_ns options_ns(const struct options *o);

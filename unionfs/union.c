@@ -21,7 +21,6 @@
 #include "unionfs/recover.h"
 #include "unionfs/where.h"
 
-#define MERGE_BYTES_MAX	 (64 * 1024 * 1024)
 #define DIRFDS_MAX	 1024
 #define BACKINGS_MAX	 1024
 #define POOL_THREADS	 4
@@ -182,7 +181,7 @@ int union_open(const struct options *options, struct unionfs **ret_union,
 	passthrough_init(&u->passthrough);
 	pthread_cond_init(&u->copying_done, NULL);
 	data_init(&u->data, fd_share(BACKINGS_MAX));
-	merge_cache_init(&u->merges, MERGE_BYTES_MAX);
+	merge_cache_init(&u->merges, options->table_bytes);
 	u->pool = pool_new(POOL_THREADS);
 	u->notifier = pool_new(NOTIFIER_THREADS);
 	if (u->pool && u->notifier && fdcache_init(&u->fds, fd_share(DIRFDS_MAX)) == 0)

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "common/memory_limit.h"
 #include "tests/unit/unit.h"
 
 #define WORDS_MAX 12
@@ -222,6 +223,32 @@ START_TEST(an_id_given_by_number_wins_over_root)
 }
 END_TEST
 
+static const struct {
+	const char *options;
+	uint64_t limit_bytes;
+	unsigned max_inodes;
+	size_t table_mib;
+} memories[] = {
+	{ "lowerdir=a", MEMORY_LIMIT_NONE, 0, 64 },
+	{ "lowerdir=a", UINT64_C(64) << 20, 111848, 8 },	/* half of it, at 300 bytes */
+	{ "lowerdir=a", UINT64_C(1) << 30, 1789569, 64 },
+	{ "lowerdir=a", 4096, 1000, 0 },		/* it would do nothing else */
+	{ "lowerdir=a", UINT64_C(1) << 50, 0, 64 },	/* more than can be counted */
+	{ "lowerdir=a,max_inodes=0", UINT64_C(64) << 20, 0, 8 },
+	{ "lowerdir=a,max_inodes=7", UINT64_C(64) << 20, 7, 8 },
+};
+
+START_TEST(what_nobody_said_fits_the_memory)
+{
+	struct options o = parse_mount(memories[_i].options);
+
+	options_fit_memory(&o, memories[_i].limit_bytes);
+	ck_assert_uint_eq(o.max_inodes, memories[_i].max_inodes);
+	ck_assert_uint_eq(o.table_bytes >> 20, memories[_i].table_mib);
+	options_done(&o);
+}
+END_TEST
+
 START_TEST(every_row_of_the_help_fits_a_terminal)
 {
 	char *text = NULL;
@@ -249,4 +276,5 @@ UNIT_MAIN("options",
 	tcase_add_test(tc, help_and_version_need_nothing_else);
 	tcase_add_test(tc, without_an_upper_layer_the_mount_is_read_only);
 	tcase_add_test(tc, an_id_given_by_number_wins_over_root);
+	tcase_add_loop_test(tc, what_nobody_said_fits_the_memory, 0, COUNT(memories));
 	tcase_add_test(tc, every_row_of_the_help_fits_a_terminal);)
