@@ -27,8 +27,27 @@ holder=$!
 await mounted "$m"
 ls "$m" >/dev/null
 
-exec 5<"$m/below" 6>"$m/unlinked" 7>>"$m/log"
+exec 5<"$m/below" 6>"$m/unlinked" 7>>"$m/log" 8>"$m/flocked"
 rm "$m/unlinked"
+flock 8
+# Maps a file, holds a POSIX lock on it, and puts each line into the map.
+echo "0 mapped" >"$m/mapped"
+coproc MAPPER { exec python3 -c '
+import fcntl, mmap, sys
+file = open(sys.argv[1], "r+b")
+map = mmap.mmap(file.fileno(), 0)
+fcntl.lockf(file, fcntl.LOCK_EX)
+print("ready", flush=True)
+for line in sys.stdin:
+    map[0:1] = line[:1].encode()
+    print("written", flush=True)
+' "$m/mapped"; }
+read -r answer <&"${MAPPER[0]}"
+eq "$answer" ready "who maps a file"
+may_lock() {
+	python3 -c 'import fcntl, sys
+fcntl.lockf(open(sys.argv[1], "r+b"), fcntl.LOCK_EX | fcntl.LOCK_NB)' "$1" 2>"$T/err"
+}
 (cd "$m/dir/sub" && exec sleep 300) &
 inside=$!
 while [ ! -e "$T/stop" ]; do
@@ -47,6 +66,12 @@ for turn in 1 2; do
 	echo "$turn" >&6
 	echo "$turn" >&7
 	eq "$(cat "/proc/$inside/cwd/file")" deep "a working directory"
+	if flock -n "$m/flocked" true; then fail "flock(2) was lost"; fi
+	if may_lock "$m/mapped"; then fail "a POSIX lock was lost"; fi
+	echo "$turn" >&"${MAPPER[1]}"
+	read -r answer <&"${MAPPER[0]}"
+	eq "$answer" written "writing to a map"
+	eq "$(cat "$m/mapped")" "$turn mapped" "what was written to a map"
 done
 eq "$(cat <&5)" below "a file that is open"
 eq "$(cat "/proc/$$/fd/6")" "$(printf '1\n2')" "a file without a name"
@@ -73,7 +98,12 @@ kill "$inside"
 
 eq "$(status_of "$NACRE_BUILD/nacre-unionfs" upgrade)" 2 "which one is not said"
 eq "$(status_of "$NACRE_BUILD/nacre-unionfs" upgrade "$T")" 1 "that is no union"
-exec 5<&- 6>&- 7>&-
+exec 5<&- 6>&- 7>&- 8>&-
+mapper=$MAPPER_PID
+eval "exec ${MAPPER[1]}>&-"
+wait "$mapper"
+may_lock "$m/mapped" || fail "the lock of a process that has ended: $(cat "$T/err")"
+eq "$(cat "$T/upper/mapped")" "2 mapped" "what is on the disk of it"
 cd /
 umount "$m"
 wait "$holder"
