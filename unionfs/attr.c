@@ -275,22 +275,51 @@ static bool is_farewell(struct inode *inode, const struct attr_change *c)
 	       !name_live(inode, inode->layer);
 }
 
+static bool is_time(const struct timespec *a, const struct statx_timestamp *b)
+{
+	return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
+}
+
+/* A kernel that keeps the times of files says so of what happens now. */
+static bool is_mtime_now(const struct attr_change *c)
+{
+	return c->set & FUSE_SET_ATTR_MTIME_NOW ||
+	       (c->set & FUSE_SET_ATTR_CTIME &&
+		c->st.st_mtim.tv_sec == c->st.st_ctim.tv_sec &&
+		c->st.st_mtim.tv_nsec == c->st.st_ctim.tv_nsec);
+}
+
 /*
- * The flags that forbid a change. The times that the kernel writes back after the pages,
- * which were let in, are none of the caller's changes.
+ * The times that the kernel writes back after the pages, which were let in, are none of
+ * the caller's changes. They look as if utimensat(2) had asked for them, but for the two
+ * being those of one write, or the former being the file's already.
  */
+static bool is_written_back(struct unionfs *u, struct inode *inode,
+			    const struct attr_change *c)
+{
+	const int times = FUSE_SET_ATTR_MTIME | FUSE_SET_ATTR_CTIME;
+	struct statx stx;
+
+	if (c->set != times)
+		return false;
+	if (is_mtime_now(c))
+		return true;
+	lock_scope(&inode->lock);
+	return inode_has(inode, INODE_UNPROTECTED) ||
+	       (where_stat(u, inode, &stx) >= 0 &&
+		is_time(&c->st.st_mtim, &stx.stx_mtime));
+}
+
+/* The flags that forbid a change. */
 static int forbidding_flags(const struct attr_change *c)
 {
 	const int set = c->set;
 
 	if (set & (SET_OWNER | FUSE_SET_ATTR_MODE | FUSE_SET_ATTR_SIZE))
 		return PROTATTR_FLAGS;
-	if ((set & FUSE_SET_ATTR_CTIME) && !(set & FUSE_SET_ATTR_ATIME))
-		return 0;
 	if ((set & FUSE_SET_ATTR_ATIME) && !(set & FUSE_SET_ATTR_ATIME_NOW))
 		return PROTATTR_FLAGS;
-	if ((set & FUSE_SET_ATTR_MTIME) &&
-	    !(set & (FUSE_SET_ATTR_MTIME_NOW | FUSE_SET_ATTR_CTIME)))
+	if ((set & FUSE_SET_ATTR_MTIME) && !is_mtime_now(c))
 		return PROTATTR_FLAGS;
 	return set & SET_TIMES ? FS_IMMUTABLE_FL : 0;
 }
@@ -298,10 +327,9 @@ static int forbidding_flags(const struct attr_change *c)
 static int check_allowed(struct unionfs *u, struct inode *inode,
 			 const struct attr_change *c)
 {
-	int flags = forbidding_flags(c);
+	int flags = is_written_back(u, inode, c) ? 0 : forbidding_flags(c);
 
-	lock_scope(&inode->lock);
-	return flags ? protattr_check(u, inode, flags) : 0;
+	return flags ? protattr_check_unlocked(u, inode, flags) : 0;
 }
 
 int attr_set(struct unionfs *u, const struct call *call, struct inode *inode,

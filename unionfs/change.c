@@ -162,6 +162,14 @@ static int create_locked(struct unionfs *u, const struct call *call,
 	return r < 0 ? r : 0;
 }
 
+/* What will be refused leaves no copy behind. */
+static int rise_to_add(struct unionfs *u, struct inode *dir)
+{
+	int r = protattr_check_unlocked(u, dir, FS_IMMUTABLE_FL);
+
+	return r < 0 ? r : up_dir(u, dir);
+}
+
 int change_create(struct unionfs *u, const struct call *call, struct inode *dir,
 		  const char *name, struct object_spec *spec, struct inode **ret,
 		  struct stat *ret_st)
@@ -171,7 +179,7 @@ int change_create(struct unionfs *u, const struct call *call, struct inode *dir,
 
 	if (call->was_done)
 		return find_made(u, call, dir, name, ret, ret_st);
-	r = up_dir(u, dir);
+	r = rise_to_add(u, dir);
 	if (r < 0)
 		return r;
 	spec->uid = call->uid;
@@ -207,11 +215,7 @@ int change_tmpfile(struct unionfs *u, const struct call *call, struct inode *dir
 
 	if (call->was_done && call->made_id)
 		return find_made(u, call, dir, "", ret, ret_st);
-	r = up_dir(u, dir);
-	if (r >= 0) {
-		lock_scope(&dir->lock);
-		r = protattr_check(u, dir, FS_IMMUTABLE_FL);
-	}
+	r = rise_to_add(u, dir);
 	if (r >= 0)
 		r = fdcache_get(u, dir, LAYER_TOP, &ref.d);
 	if (r < 0)
@@ -367,7 +371,11 @@ int change_link(struct unionfs *u, const struct call *call, struct inode *inode,
 
 	if (call->was_done)
 		return find_made(u, call, dir, name, &inode, ret_st);
-	r = up_object(u, call, inode, UP_ATTRS);
+	r = protattr_check_unlocked(u, dir, FS_IMMUTABLE_FL);
+	if (r >= 0)
+		r = protattr_check_unlocked(u, inode, PROTATTR_FLAGS);
+	if (r >= 0)
+		r = up_object(u, call, inode, UP_ATTRS);
 	if (r >= 0)
 		r = up_dir(u, dir);
 	if (r < 0)

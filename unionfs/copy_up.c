@@ -21,6 +21,7 @@
 #include "unionfs/copy_data.h"
 #include "unionfs/copy_xattrs.h"
 #include "unionfs/force.h"
+#include "unionfs/marks.h"
 #include "unionfs/metacopy.h"
 #include "unionfs/object.h"
 #include "unionfs/override.h"
@@ -285,6 +286,9 @@ static int set_marks(struct job *j)
 	bool is_metacopy = is_reg(j) && j->c->data == COPY_UP_METACOPY;
 	int r = set_origin(j);
 
+	if (r == 0 && protattr_of(&j->from) && layer_traits(upper_of(j))->has_xattrs)
+		r = protattr_write(job_ns(j), j->work_fd, j->name,
+				   protattr_of(&j->from));
 	if (r == 0 && is_metacopy)
 		r = metacopy_write(job_ns(j), j->work_fd, j->name, NULL);
 	if (r == 0 && j->c->redirect && (is_metacopy || S_ISDIR(j->from.stx_mode)))

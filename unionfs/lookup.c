@@ -104,7 +104,7 @@ int dir_find(struct unionfs *u, struct inode *dir, const char *name,
 /* What a new inode is made from. */
 struct birth {
 	uint8_t type;
-	bool is_indexed;
+	bool is_indexed, is_unprotected;
 	unsigned layer, name_layer;	/* of the object; of the name that led to it */
 	struct inode_key key, origin;
 	uint64_t st_ino;
@@ -297,6 +297,8 @@ static int inode_born(struct unionfs *u, struct inode *parent, const char *name,
 	inode->layer = b->layer;
 	inode->st_ino = b->st_ino;
 	inode->nlookup = 1;
+	if (b->is_unprotected)
+		inode->flags |= INODE_UNPROTECTED;
 	if (name && !name_add(t, parent, name, inode, b->name_layer)) {
 		inode->nlookup = 0;
 		inode_hold(t, inode);
@@ -367,6 +369,7 @@ int lookup_found(struct unionfs *u, struct inode *dir, const char *name,
 		if (*ret)
 			return stat_linked(u, *ret, f);
 	}
+	b.is_unprotected = b.layer != LAYER_TOP && protattr_of(&f->stx) == 0;
 	if (f->entry && f->entry->layers) {
 		b.layers = f->entry->layers + 1;
 		b.layer_count = f->entry->layers[0];

@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/fs.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -287,4 +288,33 @@ int whiteout_replace(struct workdir *work, int upper_fd, const char *name,
 	if (workdir_options(work)->aufs_whiteouts)
 		return replace_with_mark(work, upper_fd, name, is_dir);
 	return replace_with_device(work, upper_fd, name, is_dir);
+}
+
+/* ---- chattr ---- */
+
+int protattr_of(const struct statx *stx)
+{
+	int flags = 0;
+
+	if (!S_ISREG(stx->stx_mode) && !S_ISDIR(stx->stx_mode))
+		return 0;
+	if (stx->stx_attributes & STATX_ATTR_APPEND)
+		flags |= FS_APPEND_FL;
+	if (stx->stx_attributes & STATX_ATTR_IMMUTABLE)
+		flags |= FS_IMMUTABLE_FL;
+	return flags;
+}
+
+int protattr_write(enum overlay_ns ns, int dir_fd, const char *name, int flags)
+{
+	char value[2];
+	size_t length = 0;
+
+	if (flags & FS_APPEND_FL)
+		value[length++] = 'a';
+	if (flags & FS_IMMUTABLE_FL)
+		value[length++] = 'i';
+	if (length == 0)
+		return overlay_xattr_remove(ns, dir_fd, name, OVERLAY_PROTATTR);
+	return overlay_xattr_set(ns, dir_fd, name, OVERLAY_PROTATTR, value, length);
 }

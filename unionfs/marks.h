@@ -114,3 +114,9 @@ int whiteout_make(struct workdir *work, int upper_fd, const char *name);
  */
 int whiteout_replace(struct workdir *work, int upper_fd, const char *name,
 		     bool is_dir);
+
+/** protattr_of() - FS_IMMUTABLE_FL, FS_APPEND_FL, both or 0: what an object has itself */
+int protattr_of(const struct statx *stx);
+
+/** protattr_write() - the mark that says these flags, of an upper object; 0: none */
+int protattr_write(enum overlay_ns ns, int dir_fd, const char *name, int flags);

@@ -74,6 +74,13 @@ void opened_as(struct unionfs *u, const struct opened *o, struct fuse_file_info 
 /** ops_prune() - if there are more inodes than there may be, have the kernel forget some */
 void ops_prune(struct unionfs *u);
 
+/**
+ * ops_fetch_pages() - have the kernel write back what it has of op.inode; op.notifies is set
+ *
+ * Return: 0; -EINPROGRESS where op.call may not wait; -errno.
+ */
+int ops_fetch_pages(struct op *op);
+
 /** ops_pages_lost() - a page of the kernel's could not be written back */
 void ops_pages_lost(struct unionfs *u, struct inode *inode, fuse_ino_t id);
 

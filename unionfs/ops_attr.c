@@ -8,6 +8,7 @@
 
 #include "common/cleanup.h"
 #include "unionfs/ops.h"
+#include "unionfs/protattr.h"
 #include "unionfs/xattr.h"
 
 static void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
@@ -138,8 +139,26 @@ static void op_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name)
 }
 
 /*
+ * What was written before a file is protected is in it: afterwards its pages are
+ * refused.
+ */
+static int fetch_before(struct op *op, bool protects)
+{
+	return protects ? ops_fetch_pages(op) : 0;
+}
+
+static int run_set_flags(struct op *op)
+{
+	int flags, r;
+
+	memcpy(&flags, op->data, sizeof(flags));
+	r = fetch_before(op, flags & PROTATTR_FLAGS);
+	return r < 0 ? r : attr_set_flags(op->u, &op->call, op->inode, flags);
+}
+
+/*
  * File attribute flags (chattr). Flags of a lower file cannot be kept by a copy on
- * another filesystem, so they are only read there.
+ * another filesystem, so they are only read there, but for +i and +a.
  */
 static int run_ioctl(struct op *op)
 {
@@ -160,8 +179,7 @@ static int run_ioctl(struct op *op)
 		fuse_reply_ioctl(op->req, 0, &xflags, sizeof(xflags));
 		return 0;
 	}
-	memcpy(&flags, op->data, sizeof(flags));
-	r = attr_set_flags(op->u, &op->call, op->inode, flags);
+	r = run_set_flags(op);
 	if (r < 0)
 		return reply_result(op->req, r);
 	handle_changed(op->u, op->inode, op->id);
@@ -175,7 +193,7 @@ static void op_ioctl(fuse_req_t req, fuse_ino_t ino, unsigned cmd, void *arg,
 		     size_t in_size, size_t out_size)
 {
 	struct op op = { .id = ino, .flags = cmd, .data = in_buf, .size = in_size,
-			 .run = run_ioctl };
+			 .notifies = true, .run = run_ioctl };
 	bool reads = (cmd == FS_IOC_GETFLAGS && out_size >= sizeof(int)) ||
 		     (cmd == FS_IOC_FSGETXATTR && out_size >= sizeof(struct fsxattr));
 	bool writes = cmd == FS_IOC_SETFLAGS && in_size >= sizeof(int);

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
@@ -110,15 +111,50 @@ static int drop_privileges(struct op *op, fuse_ino_t id, int fd)
 	return r < 0 ? r : 0;
 }
 
+/*
+ * A page holds what is around a change as well: of a file that only grows it may not
+ * differ in what the file has.
+ */
+static int check_only_grows(struct op *op)
+{
+	cleanup_free char *old = malloc(op->size);
+	struct backing *b;
+	ssize_t n = old ? data_read(op->u, op->inode, &b) : -ENOMEM;
+
+	if (n < 0)
+		return n;
+	n = neg_errno64(pread(b->fd, old, op->size, op->offset));
+	data_put(&op->u->data, b);
+	if (n < 0)
+		return n;
+	return memcmp(old, op->data, n) == 0 ? 0 : -EPERM;
+}
+
+/*
+ * With data=cached nobody asked when the file was opened, so what chattr forbids is found
+ * here; of pages that are written back it is close(2) or fsync(2) that fails.
+ */
+static int check_write(struct op *op)
+{
+	int r;
+
+	/* Opens that are seen let in what is written through them. */
+	if (op->u->passes_data)
+		return 0;
+	if (!op->flags)
+		return protattr_check_write(op->u, op->inode, op->fi.flags);
+	r = protattr_check_write(op->u, op->inode, 0);
+	if (r != -EPERM || protattr_check_write(op->u, op->inode, O_APPEND) < 0)
+		return r;
+	return check_only_grows(op);
+}
+
 static int run_write(struct op *op)
 {
 	struct backing *b;
-	ssize_t n = 0;
+	ssize_t n = check_write(op);
 	int r;
 
-	/* What opens are seen for was let in by these, pages that are written back, too. */
-	if (!op->flags && !op->u->passes_data)
-		n = protattr_check_write(op->u, op->inode, op->fi.flags);
 	if (n >= 0)
 		n = data_write(op->u, &op->call, op->inode, &b);
 	if (n == -EINPROGRESS)
@@ -202,16 +238,14 @@ static void op_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t offset,
 }
 
 /*
- * The kernel looks for holes in what we have, not in the pages it has yet to write
- * back. So those are fetched first: dropping the inode's pages writes the dirty ones.
- * Not by a thread that serves requests, for that is a wait for our own writes.
+ * Dropping the inode's pages writes the dirty ones. Not by a thread that serves
+ * requests, for that is a wait for our own writes.
  */
-static int fetch_dirty_pages(struct op *op)
+int ops_fetch_pages(struct op *op)
 {
 	int r;
 
-	if (op->inode->layer != LAYER_TOP || !op->u->options->writeback ||
-	    handle_is_passed(op->inode))
+	if (!op->u->options->writeback || handle_is_passed(op->inode))
 		return 0;
 	if (!op->call.may_wait)
 		return -EINPROGRESS;
@@ -220,10 +254,14 @@ static int fetch_dirty_pages(struct op *op)
 	return r == -ENOENT ? 0 : r;
 }
 
+/*
+ * The kernel looks for holes in what we have, not in the pages it has yet to write
+ * back. So those are fetched first.
+ */
 static int run_lseek(struct op *op)
 {
 	struct backing *b;
-	int64_t n = fetch_dirty_pages(op);
+	int64_t n = op->inode->layer == LAYER_TOP ? ops_fetch_pages(op) : 0;
 
 	if (n >= 0)
 		n = data_read(op->u, op->inode, &b);

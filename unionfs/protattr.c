@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "unionfs/force.h"
+#include "unionfs/marks.h"
 #include "unionfs/overlay_xattr.h"
 #include "unionfs/union.h"
 #include "unionfs/where.h"
@@ -45,10 +46,24 @@ static int parse(const char *value, size_t length)
 
 static bool can_have(const struct unionfs *u, const struct inode *inode)
 {
-	return inode->layer == LAYER_TOP &&
-	       (inode->type == DT_REG || inode->type == DT_DIR) &&
+	return (inode->type == DT_REG || inode->type == DT_DIR) &&
 	       !inode_has(inode, INODE_UNPROTECTED) &&
-	       layer_traits(u->layers[LAYER_TOP])->has_xattrs;
+	       (inode->layer != LAYER_TOP ||
+		layer_traits(u->layers[LAYER_TOP])->has_xattrs);
+}
+
+static int get_lower(struct unionfs *u, struct inode *inode, const struct where *w)
+	REQUIRES(inode->lock)
+{
+	struct statx stx;
+	int r = stat_in(u, inode->layer, w->dir_fd, w->name, &stx);
+
+	if (r < 0)
+		return r;
+	r = protattr_of(&stx);
+	if (r == 0)
+		inode->flags |= INODE_UNPROTECTED;
+	return r;
 }
 
 int protattr_get(struct unionfs *u, struct inode *inode)
@@ -63,6 +78,8 @@ int protattr_get(struct unionfs *u, struct inode *inode)
 	r = where_find(u, inode, &w);
 	if (r < 0)
 		return r;
+	if (inode->layer != LAYER_TOP)
+		return get_lower(u, inode, &w);
 	overlay_xattr_name(u->ns, OVERLAY_PROTATTR, attr);
 	n = xattr_may_have(u, inode, &w, attr) ? read_mark(u, &w, value) : -ENODATA;
 	if (n == -ENODATA)
@@ -82,6 +99,12 @@ int protattr_check(struct unionfs *u, struct inode *inode, int flags)
 	return has & flags ? -EPERM : 0;
 }
 
+int protattr_check_unlocked(struct unionfs *u, struct inode *inode, int flags)
+{
+	lock_scope(&inode->lock);
+	return protattr_check(u, inode, flags);
+}
+
 int protattr_check_write(struct unionfs *u, struct inode *inode, int open_flags)
 {
 	/* Each write asks; only who sets a flag, which no write must wait for, unsets this. */
@@ -95,23 +118,14 @@ int protattr_check_write(struct unionfs *u, struct inode *inode, int open_flags)
 int protattr_set(struct unionfs *u, struct inode *inode, int flags)
 {
 	cleanup_where struct where w = WHERE_INIT;
-	char value[2];
-	size_t length = 0;
 	int r = where_find(u, inode, &w);
 
 	if (r < 0)
 		return r;
-	if (flags & FS_APPEND_FL)
-		value[length++] = 'a';
-	if (flags & FS_IMMUTABLE_FL)
-		value[length++] = 'i';
 	/* First: a worker that goes on after us must not believe otherwise. */
 	inode->flags &= ~INODE_UNPROTECTED;
-	if (length > 0)
-		return overlay_xattr_set(u->ns, w.dir_fd, w.name, OVERLAY_PROTATTR,
-					 value, length);
-	r = overlay_xattr_remove(u->ns, w.dir_fd, w.name, OVERLAY_PROTATTR);
-	if (r >= 0)
+	r = protattr_write(u->ns, w.dir_fd, w.name, flags);
+	if (r >= 0 && !(flags & PROTATTR_FLAGS))
 		inode->flags |= INODE_UNPROTECTED;
 	return r;
 }

@@ -4,10 +4,12 @@
  *
  * Set on the upper object itself these flags would keep the overlay from its own work
  * there, so a mark says them, "protattr", of the letters "a" and "i", and the overlay
- * sees to it that they are obeyed. Only files and directories have it.
+ * sees to it that they are obeyed. Only files and directories have it. A lower object
+ * has the flags themselves; its copy gets the mark.
  *
- * Objects that certainly have no mark are remembered as INODE_UNPROTECTED: all that were
- * made or copied up in this mount. Others are looked at once.
+ * Objects that certainly have neither are remembered as INODE_UNPROTECTED: lower ones by
+ * the look that every lookup takes, and what was made in this mount. Others are looked
+ * at once.
  */
 #pragma once
 
@@ -22,6 +24,10 @@ int protattr_get(struct unionfs *u, struct inode *inode) REQUIRES(inode->lock);
 int protattr_check(struct unionfs *u, struct inode *inode, int flags)
 	REQUIRES(inode->lock);
 
+/** protattr_check_unlocked() - protattr_check() for who does not hold the inode */
+int protattr_check_unlocked(struct unionfs *u, struct inode *inode, int flags)
+	EXCLUDES(inode->lock);
+
 /** protattr_check_write() - may one write, who opened it with these O_* flags */
 int protattr_check_write(struct unionfs *u, struct inode *inode, int open_flags)
 	EXCLUDES(inode->lock);
@@ -30,4 +36,5 @@ int protattr_check_write(struct unionfs *u, struct inode *inode, int open_flags)
 int protattr_set(struct unionfs *u, struct inode *inode, int flags)
 	REQUIRES(inode->lock);
 
-#define PROTATTR_FLAGS (FS_APPEND_FL | FS_IMMUTABLE_FL)
+#define PROTATTR_FLAGS	(FS_APPEND_FL | FS_IMMUTABLE_FL)
+#define PROTATTR_XFLAGS (FS_XFLAG_APPEND | FS_XFLAG_IMMUTABLE)

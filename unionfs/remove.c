@@ -183,6 +183,45 @@ static int check_allowed(struct removal *m) REQUIRES(m->dir->lock, m->inode->loc
 	return r < 0 ? r : protattr_check(m->u, m->inode, PROTATTR_FLAGS);
 }
 
+static void removal_done(struct removal *m)
+{
+	cleanup_dirfd_(&m->ref);
+	m->ref.d = NULL;
+	if (m->inode)
+		inode_forget(&m->u->inodes, inode_node_id(m->inode), 1);
+	m->inode = NULL;
+}
+
+static int check_name(struct removal *m)
+{
+	int r;
+
+	lock_take(&m->dir->lock);
+	r = lookup_named(m->u, m->dir, m->name, &m->f, &m->inode);
+	if (r >= 0) {
+		lock_take(&m->inode->lock);
+		r = check_allowed(m);
+		lock_drop(&m->inode->lock);
+	}
+	lock_drop(&m->dir->lock);
+	removal_done(m);
+	return r;
+}
+
+/* Copy up the directory, unless what for will be refused. */
+static int rise(struct removal *m)
+{
+	bool is_up;
+	int r = 0;
+
+	rwlock_take_read(&m->u->inodes.lock);
+	is_up = dir_has_upper(m->dir->dir);
+	rwlock_drop_read(&m->u->inodes.lock);
+	if (!is_up && !union_is_read_only(m->u))
+		r = check_name(m);
+	return r < 0 ? r : up_dir(m->u, m->dir);
+}
+
 static int remove_name(struct removal *m) REQUIRES(m->dir->lock, m->inode->lock)
 {
 	struct inode_table *t = &m->u->inodes;
@@ -243,26 +282,22 @@ static int unlink_once(struct removal *m, const struct call *call)
 	if (r >= 0 && inode_is_dir(m->inode))
 		r = -EISDIR;
 	rises = r >= 0 && must_rise(m);
-	if (r >= 0 && !rises) {
+	if (r >= 0) {
 		lock_take(&m->inode->lock);
 		r = check_allowed(m);
-		if (r >= 0)
+		if (r >= 0 && !rises)
 			r = remove_name(m);
-		if (r >= 0)
+		if (r >= 0 && !rises)
 			change_drop_index(m->u, m->inode);
 		lock_drop(&m->inode->lock);
 		intent_end(m->intent, r, NULL);
 	}
 	lock_drop(&m->dir->lock);
-	if (rises) {
+	if (r >= 0 && rises) {
 		r = up_name(m->u, call, m->dir, m->name, m->inode);
 		r = r < 0 ? r : -EAGAIN;
 	}
-	cleanup_dirfd_(&m->ref);
-	m->ref.d = NULL;
-	if (m->inode)
-		inode_forget(&m->u->inodes, inode_node_id(m->inode), 1);
-	m->inode = NULL;
+	removal_done(m);
 	return r;
 }
 
@@ -271,7 +306,7 @@ int change_unlink(struct unionfs *u, const struct call *call, struct inode *dir,
 {
 	struct removal m = { .u = u, .call = call, .dir = dir, .name = name,
 			     .ref.cache = &u->fds };
-	int r = call->was_done ? 0 : up_dir(u, dir);
+	int r = call->was_done ? 0 : rise(&m);
 
 	if (r < 0 || call->was_done)
 		return r;
@@ -303,7 +338,7 @@ int change_rmdir(struct unionfs *u, const struct call *call, struct inode *dir,
 {
 	struct removal m = { .u = u, .call = call, .dir = dir, .name = name,
 			     .ref.cache = &u->fds };
-	int r = call->was_done ? 0 : up_dir(u, dir);
+	int r = call->was_done ? 0 : rise(&m);
 
 	if (r < 0 || call->was_done)
 		return r;
@@ -318,8 +353,6 @@ int change_rmdir(struct unionfs *u, const struct call *call, struct inode *dir,
 		intent_end(m.intent, r, NULL);
 	}
 	lock_drop(&m.dir->lock);
-	cleanup_dirfd_(&m.ref);
-	if (m.inode)
-		inode_forget(&u->inodes, inode_node_id(m.inode), 1);
+	removal_done(&m);
 	return r;
 }

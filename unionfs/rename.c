@@ -2,7 +2,7 @@
 /*
  * unionfs/rename.c - moving a name, or exchanging two
  *
- * How it works. What moves is copied up before any lock is taken. Then the union's
+ * How it works. What moves is copied up before any lock is taken (rename_lift.c). Then the union's
  * rename lock, the directories' and the objects' are taken in their order, and what
  * the names mean is looked at again. Marks that the new place needs (redirect,
  * opaque, impure) are set while the object still stands in the old one, where they
@@ -33,85 +33,6 @@
 #include "unionfs/union.h"
 #include "unionfs/up.h"
 #include "unionfs/where.h"
-
-static void side_done(struct rename *r, struct side *s)
-{
-	cleanup_dirfd_(&s->ref);
-	s->ref.d = NULL;
-	if (s->inode)
-		inode_forget(&r->u->inodes, inode_node_id(s->inode), 1);
-	s->inode = NULL;
-}
-
-static int side_find(struct rename *r, struct side *s) REQUIRES(s->dir->lock)
-{
-	int e;
-
-	if (s->dir->dir->is_removed)
-		return -ENOENT;
-	e = lookup_named(r->u, s->dir, s->name, &s->f, &s->inode);
-	if (e == -ENOENT && !s->f.is_visible)
-		return 0;
-	return e;
-}
-
-/*
- * Whether the directories' flags forbid it: known before anything is copied up for what
- * will be refused. Without flags, the usual case, it costs nothing.
- */
-static int check_dirs(struct rename *r)
-{
-	struct side *s = &r->to;
-	int e;
-
-	lock_take(&s->dir->lock);
-	e = protattr_get(r->u, s->dir);
-	if (e > 0 && !(e & FS_IMMUTABLE_FL)) {
-		e = side_find(r, s);
-		if (e >= 0 && s->inode)
-			e = -EPERM;
-	} else if (e > 0) {
-		e = -EPERM;
-	}
-	lock_drop(&s->dir->lock);
-	side_done(r, s);
-	if (e < 0)
-		return e;
-	lock_scope(&r->from.dir->lock);
-	return protattr_check(r->u, r->from.dir, PROTATTR_FLAGS);
-}
-
-/* Copy up what will move, with no lock held; both names may change meanwhile. */
-static int lift(struct rename *r, struct side *s)
-{
-	int e;
-
-	lock_take(&s->dir->lock);
-	e = side_find(r, s);
-	lock_drop(&s->dir->lock);
-	if (e >= 0)
-		e = s->inode ? up_name(r->u, r->call, s->dir, s->name, s->inode)
-			     : -ENOENT;
-	side_done(r, s);
-	return e;
-}
-
-/* See change_unlink(): a name of several goes. */
-static bool must_rise(struct rename *r, struct side *s)
-{
-	bool rises;
-	int e;
-
-	if (workdir_index_fd(r->u->work) < 0)
-		return false;
-	lock_take(&s->dir->lock);
-	e = side_find(r, s);
-	lock_drop(&s->dir->lock);
-	rises = e >= 0 && s->inode && !inode_is_dir(s->inode) &&
-		s->f.layer != LAYER_TOP && s->f.stx.stx_nlink > 1;
-	side_done(r, s);
-	return rises;
-}
 
 static bool is_below(struct inode_table *t, const struct inode *inode,
 		     const struct inode *ancestor)
@@ -418,10 +339,10 @@ static int rename_locked(struct rename *r)
 static int rename_in_dirs(struct rename *r) NO_THREAD_SAFETY_ANALYSIS;
 static int rename_in_dirs(struct rename *r)
 {
-	int e = side_find(r, &r->from);
+	int e = rename_side_find(r, &r->from);
 
 	if (e >= 0)
-		e = side_find(r, &r->to);
+		e = rename_side_find(r, &r->to);
 	if (e >= 0 && (!r->from.inode || (r->is_exchange && !r->to.inode)))
 		e = -ENOENT;
 	if (e >= 0)
@@ -442,10 +363,8 @@ static int rename_in_dirs(struct rename *r)
 
 static int attempt(struct rename *r)
 {
-	int e = lift(r, &r->from);
+	int e = rename_lift(r);
 
-	if (e >= 0 && (r->is_exchange || must_rise(r, &r->to)))
-		e = lift(r, &r->to);
 	if (e < 0)
 		return e;
 
@@ -454,8 +373,8 @@ static int attempt(struct rename *r)
 	e = rename_in_dirs(r);
 	unlock_pair(r->from.dir, r->to.dir);
 	lock_drop(&r->u->rename);
-	side_done(r, &r->from);
-	side_done(r, &r->to);
+	rename_side_done(r, &r->from);
+	rename_side_done(r, &r->to);
 	return e;
 }
 
@@ -478,11 +397,7 @@ int change_rename(struct unionfs *u, const struct call *call, struct inode *dir,
 		return -EINVAL;
 	if (call->was_done)
 		return 0;
-	e = check_dirs(&r);
-	if (e >= 0)
-		e = up_dir(u, dir);
-	if (e >= 0)
-		e = up_dir(u, to_dir);
+	e = rename_lift_dirs(&r);
 	if (e < 0)
 		return e;
 	do {

@@ -2,8 +2,8 @@
 /*
  * unionfs/rename_impl.h - what the parts of a rename share
  *
- * rename.c takes the locks and makes the change; rename_prepare.c makes both sides
- * ready for it.
+ * rename_lift.c copies up what will move, rename.c takes the locks and makes the
+ * change, for which rename_prepare.c makes both sides ready.
  */
 #pragma once
 
@@ -32,6 +32,21 @@ struct rename {
 	bool kept;		/* to.inode.fd was set for this */
 	struct intent *intent;
 };
+
+/** rename_side_find() - what is there now, which may be nothing; 0 or -errno */
+int rename_side_find(struct rename *r, struct side *s) REQUIRES(s->dir->lock);
+void rename_side_done(struct rename *r, struct side *s);
+
+/**
+ * rename_lift_dirs() - copy up both directories
+ *
+ * Return: 0; -EPERM if chattr +i or +a forbids the rename; any error of up_dir(). What
+ * is refused leaves no copy behind.
+ */
+int rename_lift_dirs(struct rename *r);
+
+/** rename_lift() - copy up what will move; 0, the same -EPERM, or as up_name() */
+int rename_lift(struct rename *r);
 
 /**
  * rename_check_target() - may the target be replaced; makes it ready to be

@@ -55,7 +55,6 @@ static void turn_upper(struct unionfs *u, struct inode *inode,
 
 	inode->layer = LAYER_TOP;
 	inode->flags &= ~(INODE_METACOPY | INODE_DATA_HERE | INODE_NO_XATTRS);
-	inode->flags |= INODE_UNPROTECTED;
 	inode->flags |= is_whole ? INODE_DATA_HERE : INODE_METACOPY;
 	if (union_key(u, &staged->stx, &key) < 0)
 		return;

@@ -36,7 +36,7 @@ bool xattr_may_have(struct unionfs *u, struct inode *inode, const struct where *
 {
 	const struct layer *layer = u->layers[inode->layer];
 	bool is_listed = false, is_metacopy = false;
-	unsigned flags = INODE_NO_CAPS | INODE_NO_XATTRS | INODE_UNPROTECTED;
+	unsigned flags = INODE_NO_CAPS | INODE_NO_XATTRS;
 	char list[LIST_SMALL];
 	ssize_t length;
 
@@ -45,6 +45,8 @@ bool xattr_may_have(struct unionfs *u, struct inode *inode, const struct where *
 	length = xattr_list_at(w->dir_fd, w->name, list, sizeof(list));
 	if (length < 0)
 		return true;
+	if (inode->layer == LAYER_TOP)	/* only there is it a matter of marks */
+		flags |= INODE_UNPROTECTED;
 	for (const char *a = list; a < list + length; a += strlen(a) + 1) {
 		char unescaped[OVERLAY_ATTR_SIZE];
 		const char *client = layer_xattr_to_client(layer, u->ns, a, unescaped);
@@ -214,6 +216,9 @@ int xattr_set(struct unionfs *u, const struct call *call, struct inode *inode,
 
 	if (call->was_done)
 		return 0;
+	r = protattr_check_unlocked(u, inode, PROTATTR_FLAGS);
+	if (r < 0)
+		return r;
 	/* What is not there needs no copy to remove it from. */
 	if (!value && inode->layer != LAYER_TOP && !union_is_read_only(u)) {
 		ssize_t length = xattr_get(u, inode, name, NULL, 0);
@@ -226,9 +231,6 @@ int xattr_set(struct unionfs *u, const struct call *call, struct inode *inode,
 		return r;
 
 	lock_scope(&inode->lock);
-	r = protattr_check(u, inode, PROTATTR_FLAGS);
-	if (r < 0)
-		return r;
 	r = layer_xattr_to_disk(u->layers[LAYER_TOP], u->ns, name, disk);
 	if (r >= 0)
 		r = where_find(u, inode, &w);
