@@ -80,6 +80,7 @@ static const struct confine_call always[] = {
 	{ SCMP_SYS(ioctl), 1, 0xff00, 229 << 8 },	/* of the FUSE device */
 	{ SCMP_SYS(ioctl), 1, 0xff00, 'f' << 8 },	/* file flags, fs-verity */
 	{ SCMP_SYS(ioctl), 1, 0xffff, 0x581f },		/* FS_IOC_FSGETXATTR */
+	{ SCMP_SYS(ioctl), 1, 0xffff, 0x5820 },		/* FS_IOC_FSSETXATTR */
 	{ SCMP_SYS(ioctl), 1, 0xffff, 0x9409 },		/* FICLONE */
 	{ SCMP_SYS(ioctl), 1, 0xffff, 0x940d },		/* FICLONERANGE */
 	{ SCMP_SYS(ioctl), 1, 0xff00, 0xb7 << 8 },	/* about namespaces */

@@ -56,3 +56,8 @@ int attr_get_xflags(struct unionfs *u, struct inode *inode, struct fsxattr *ret)
  *	by the kernel */
 int attr_set_flags(struct unionfs *u, const struct call *call,
 		   struct inode *inode, int flags) EXCLUDES(inode->lock);
+
+/** attr_set_xflags() - the same, in the form of FS_IOC_FSSETXATTR: project ids, too */
+int attr_set_xflags(struct unionfs *u, const struct call *call,
+		    struct inode *inode, const struct fsxattr *xflags)
+	EXCLUDES(inode->lock);

@@ -90,3 +90,24 @@ int attr_set_flags(struct unionfs *u, const struct call *call,
 	r = fd < 0 ? fd : neg_errno(ioctl(fd, FS_IOC_SETFLAGS, &own));
 	return r < 0 ? r : protattr_set(u, inode, flags);
 }
+
+int attr_set_xflags(struct unionfs *u, const struct call *call,
+		    struct inode *inode, const struct fsxattr *xflags)
+{
+	struct fsxattr own = *xflags;
+	cleanup_fd int fd = -1;
+	int flags = 0, r;
+
+	own.fsx_xflags &= ~PROTATTR_XFLAGS;
+	if (xflags->fsx_xflags & FS_XFLAG_APPEND)
+		flags |= FS_APPEND_FL;
+	if (xflags->fsx_xflags & FS_XFLAG_IMMUTABLE)
+		flags |= FS_IMMUTABLE_FL;
+	r = up_object(u, call, inode, UP_ATTRS);
+	if (r < 0)
+		return r;
+	lock_scope(&inode->lock);
+	fd = open_for_flags(u, inode);
+	r = fd < 0 ? fd : neg_errno(ioctl(fd, FS_IOC_FSSETXATTR, &own));
+	return r < 0 ? r : protattr_set(u, inode, flags);
+}

@@ -156,6 +156,16 @@ static int run_set_flags(struct op *op)
 	return r < 0 ? r : attr_set_flags(op->u, &op->call, op->inode, flags);
 }
 
+static int run_set_xflags(struct op *op)
+{
+	struct fsxattr xflags;
+	int r;
+
+	memcpy(&xflags, op->data, sizeof(xflags));
+	r = fetch_before(op, xflags.fsx_xflags & PROTATTR_XFLAGS);
+	return r < 0 ? r : attr_set_xflags(op->u, &op->call, op->inode, &xflags);
+}
+
 /*
  * File attribute flags (chattr). Flags of a lower file cannot be kept by a copy on
  * another filesystem, so they are only read there, but for +i and +a.
@@ -179,7 +189,7 @@ static int run_ioctl(struct op *op)
 		fuse_reply_ioctl(op->req, 0, &xflags, sizeof(xflags));
 		return 0;
 	}
-	r = run_set_flags(op);
+	r = op->flags == (int)FS_IOC_SETFLAGS ? run_set_flags(op) : run_set_xflags(op);
 	if (r < 0)
 		return reply_result(op->req, r);
 	handle_changed(op->u, op->inode, op->id);
@@ -196,7 +206,8 @@ static void op_ioctl(fuse_req_t req, fuse_ino_t ino, unsigned cmd, void *arg,
 			 .notifies = true, .run = run_ioctl };
 	bool reads = (cmd == FS_IOC_GETFLAGS && out_size >= sizeof(int)) ||
 		     (cmd == FS_IOC_FSGETXATTR && out_size >= sizeof(struct fsxattr));
-	bool writes = cmd == FS_IOC_SETFLAGS && in_size >= sizeof(int);
+	bool writes = (cmd == FS_IOC_SETFLAGS && in_size >= sizeof(int)) ||
+		      (cmd == FS_IOC_FSSETXATTR && in_size >= sizeof(struct fsxattr));
 
 	if (flags & FUSE_IOCTL_COMPAT || (!reads && !writes)) {
 		fuse_reply_err(req, ENOTTY);
