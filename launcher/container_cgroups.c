@@ -17,6 +17,19 @@ static bool is_empty_group(const struct cgroup_group *g)
 	return cgroup_group_v2_fd(g) < 0;
 }
 
+/* Without the words for @r: what a program sees of them says little to a person. */
+static int explain_no_layout(int r, struct fault *f)
+{
+	if (r == -ENOENT)
+		fault_set(f, 0, "no cgroup hierarchy is mounted here\n"
+			  "Mount one (mount -t cgroup2 none /sys/fs/cgroup), or bind the host's "
+			  "/sys/fs/cgroup.");
+	else
+		fault_set(f, r, "cannot read the cgroup hierarchies that are mounted\n"
+			  "Look at: grep cgroup /proc/self/mountinfo");
+	return r;
+}
+
 int container_make_cgroups(struct container *c, struct fault *f)
 {
 	const struct plan *p = c->plan;
@@ -27,7 +40,7 @@ int container_make_cgroups(struct container *c, struct fault *f)
 		return 0;
 	r = cgroup_layout_open(NULL, &c->layout);
 	if (r < 0)
-		return fault_set(f, r, "cannot find the cgroup hierarchies");
+		return explain_no_layout(r, f);
 	r = cgroup_group_create(c->layout, p->cgroup_path, wanted, &c->group);
 	if (r == -EEXIST)
 		r = cgroup_group_open(c->layout, p->cgroup_path, &c->group);

@@ -34,6 +34,8 @@ void limits_init(struct limits *limits)
 		.cpu_period_us = LIMIT_UNSET,
 		.cpu_burst_us = LIMIT_UNSET,
 		.cpu_idle = LIMIT_UNSET,
+		.cpu_rt_runtime_us = LIMIT_UNSET,
+		.cpu_rt_period_us = LIMIT_UNSET,
 		.pids_max = LIMIT_UNSET,
 		.io_weight = LIMIT_UNSET,
 	};
@@ -60,6 +62,7 @@ bool limits_are_unset(const struct limits *l)
 	       l->memory_swappiness == LIMIT_UNSET &&
 	       l->cpu_shares == LIMIT_UNSET && l->cpu_quota_us == LIMIT_UNSET &&
 	       l->cpu_period_us == LIMIT_UNSET && l->cpu_idle == LIMIT_UNSET &&
+	       l->cpu_rt_runtime_us == LIMIT_UNSET && l->cpu_rt_period_us == LIMIT_UNSET &&
 	       !l->cpuset_cpus && !l->cpuset_mems && !l->cpu_count &&
 	       l->pids_max == LIMIT_UNSET && l->io_weight == LIMIT_UNSET &&
 	       !l->raw_count;
@@ -259,6 +262,14 @@ static void add_cpu_max(struct setting_list *list, const struct limits *l)
 			 l->cpu_quota_us, period);
 }
 
+static void add_realtime(struct setting_list *list, const char *file, const char *what,
+			 int64_t value)
+{
+	if (value != LIMIT_UNSET && list->versions[CGROUP_CPU] == CGROUP_V2 && !list->error)
+		list->error = -EOPNOTSUPP;
+	add_number(list, CGROUP_CPU, file, NULL, what, value);
+}
+
 static void add_cpu(struct setting_list *list, const struct limits *l)
 {
 	bool v2 = list->versions[CGROUP_CPU] == CGROUP_V2;
@@ -281,6 +292,9 @@ static void add_cpu(struct setting_list *list, const struct limits *l)
 			add_number(list, CGROUP_CPU, "cpu.cfs_quota_us", NULL,
 				   "the CPU quota", l->cpu_quota_us);
 	}
+	/* The period first, for the same reason. */
+	add_realtime(list, "cpu.rt_period_us", "the realtime period", l->cpu_rt_period_us);
+	add_realtime(list, "cpu.rt_runtime_us", "the realtime runtime", l->cpu_rt_runtime_us);
 	add_number(list, CGROUP_CPU, "cpu.cfs_burst_us", "cpu.max.burst",
 		   "the CPU burst", l->cpu_burst_us);
 }

@@ -44,6 +44,8 @@ struct limits {
 	int64_t cpu_period_us;
 	int64_t cpu_burst_us;
 	int64_t cpu_idle;
+	int64_t cpu_rt_runtime_us;	/* v1 alone has these two */
+	int64_t cpu_rt_period_us;
 	unsigned cpu_count;		/* choose that many CPUs for cpuset_cpus; 0: don't */
 	char *cpuset_cpus;		/* NULL: those of the parent */
 	char *cpuset_mems;
@@ -83,7 +85,8 @@ void limits_done(struct limits *limits);
  * cannot express exactly is an error, never rounded to another.
  *
  * Return: the number of settings; -ENODEV with @ret_missing; -EINVAL if the swap
- * limit is below the memory limit.
+ * limit is below the memory limit; -EOPNOTSUPP if realtime CPU time is limited and v2
+ * serves the CPUs.
  */
 int limits_settings(const struct limits *limits,
 		    const enum cgroup_version versions[CGROUP_CONTROLLER_COUNT],

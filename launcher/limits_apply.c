@@ -24,7 +24,8 @@ unsigned limits_controllers(const struct limits *l)
 	    l->memory_reservation_bytes != LIMIT_UNSET)
 		wanted |= 1u << CGROUP_MEMORY;
 	if (l->cpu_shares != LIMIT_UNSET || l->cpu_quota_us != LIMIT_UNSET ||
-	    l->cpu_period_us != LIMIT_UNSET || l->cpu_idle != LIMIT_UNSET)
+	    l->cpu_period_us != LIMIT_UNSET || l->cpu_idle != LIMIT_UNSET ||
+	    l->cpu_rt_runtime_us != LIMIT_UNSET || l->cpu_rt_period_us != LIMIT_UNSET)
 		wanted |= 1u << CGROUP_CPU;
 	if (l->cpuset_cpus || l->cpuset_mems)
 		wanted |= 1u << CGROUP_CPUSET;
@@ -142,6 +143,9 @@ static int write_setting(const struct cgroup_group *group, const struct limit_se
 	if (r == -EBUSY && s->controller == CGROUP_MEMORY)
 		return fault_set(f, 0, "cannot set %s to %s: more than that is in use", s->what,
 				 value);
+	if (r == -EINVAL && strncmp(s->file, "cpu.rt_", 7) == 0)
+		return fault_set(f, r, "cannot set %s to '%s' (%s)\nThe cgroups above must have at "
+				 "least as much; a new one has none.", s->what, value, s->file);
 	return fault_set(f, r, "cannot set %s to '%s' (%s)", s->what, value, s->file);
 }
 
@@ -177,6 +181,9 @@ int limits_apply(const struct limits *l, const struct cgroup_layout *layout,
 	count = limits_settings(l, versions, settings, &missing);
 	if (count == -ENODEV)
 		return explain_missing(missing, f);
+	if (count == -EOPNOTSUPP)
+		return fault_set(f, 0, "realtimeRuntime and realtimePeriod are not supported here: "
+				 "cgroup v2 cannot limit realtime CPU time");
 	if (count < 0)
 		return fault_set(f, 0, "the limit of memory and swap is below that of memory");
 

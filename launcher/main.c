@@ -50,6 +50,7 @@ static const struct verb {
 	{ "stop", verb_stop, "end containers, gently first" },
 	{ "kill", verb_kill, "send a signal to a container" },
 	{ "stats", verb_stats, "show what containers use" },
+	{ "events", verb_events, "print what a container uses, again and again, as JSON" },
 	{ "inspect", verb_inspect, "print all that is known about a container, as JSON" },
 	{ "diff", verb_diff, "list what a container changed in its root" },
 	{ "pause", verb_pause, "stop all processes of a container" },
@@ -68,6 +69,8 @@ static const struct verb {
 	{ "delete", verb_delete, "remove a container" },
 	{ "rm", verb_delete, "the same" },
 	{ "spec", verb_spec, "write a config.json to begin with" },
+	{ "checkpoint", verb_no_checkpoint, NULL },
+	{ "restore", verb_no_checkpoint, NULL },
 	{ "_ended", verb_ended, NULL, true },
 	{ "features", verb_features, "print what this runtime can do, as JSON" },
 };

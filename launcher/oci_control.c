@@ -22,7 +22,7 @@ struct control_config {
 	uint64_t memory, memory_swap, memory_reservation;
 	uint32_t cpus_milli;
 	char *cpu_quota;
-	unsigned cpu_period, cpu_shares;
+	unsigned cpu_period, cpu_shares, cpu_rt_period, cpu_rt_runtime;
 	char *cpuset_cpus, *cpuset_mems;
 	char *pids;
 	bool help;
@@ -53,6 +53,10 @@ static const struct opt update_rows[] = {
 	{ "cpu-quota", 0, OPT_STRING, FIELD(cpu_quota), "USEC", "CPU time a period; -1: no limit" },
 	{ "cpu-period", 0, OPT_UINT, FIELD(cpu_period), "USEC", "length of a period" },
 	{ "cpu-share", 0, OPT_UINT, FIELD(cpu_shares), "N", "weight against others" },
+	{ "cpu-rt-period", 0, OPT_UINT, FIELD(cpu_rt_period), "USEC",
+	  "length of a period for realtime processes" },
+	{ "cpu-rt-runtime", 0, OPT_UINT, FIELD(cpu_rt_runtime), "USEC",
+	  "CPU time they have in it" },
 	{ "cpuset-cpus", 0, OPT_STRING, FIELD(cpuset_cpus), "LIST", "CPUs" },
 	{ "cpuset-mems", 0, OPT_STRING, FIELD(cpuset_mems), "LIST", "memory nodes" },
 	{ "pids-limit", 0, OPT_STRING, FIELD(pids), "N", "limit of processes; -1: none" },
@@ -135,6 +139,10 @@ static int limits_from_options(struct control_config *c, struct limits *l)
 		l->cpu_period_us = c->cpu_period;
 	if (c->cpu_shares)
 		l->cpu_shares = c->cpu_shares;
+	if (c->cpu_rt_period)
+		l->cpu_rt_period_us = c->cpu_rt_period;
+	if (c->cpu_rt_runtime)
+		l->cpu_rt_runtime_us = c->cpu_rt_runtime;
 	if (c->pids)
 		l->pids_max = strtoll(c->pids, NULL, 10);
 	if (l->pids_max != LIMIT_UNSET && l->pids_max <= 0)

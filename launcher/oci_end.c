@@ -227,3 +227,14 @@ int verb_delete(const struct globals *g, int argc, char **argv)
 	opt_list_done(&operands);
 	return result < 0 ? runtime_fail(g, &f, 1) : 0;
 }
+
+int verb_no_checkpoint(const struct globals *g, int argc, char **argv)
+{
+	struct fault f = FAULT_INIT;
+
+	(void)argc;
+	(void)argv;
+	fault_set(&f, 0, "containers cannot be checkpointed or restored: not supported\n"
+		  "To hold one still, use: nacre pause ID. To keep its files: nacre commit.");
+	return runtime_fail(g, &f, 1);
+}

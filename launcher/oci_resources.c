@@ -38,6 +38,13 @@ static void read_cpu(const struct oci_reader *resources, struct limits *l)
 	oci_int(&r, "period", 0, INT64_MAX, &l->cpu_period_us);
 	oci_int(&r, "burst", 0, INT64_MAX, &l->cpu_burst_us);
 	oci_int(&r, "idle", 0, 1, &l->cpu_idle);
+	oci_int(&r, "realtimeRuntime", 0, INT64_MAX, &l->cpu_rt_runtime_us);
+	oci_int(&r, "realtimePeriod", 0, INT64_MAX, &l->cpu_rt_period_us);
+	/* Engines write 0 for "not given". */
+	if (l->cpu_rt_runtime_us == 0)
+		l->cpu_rt_runtime_us = LIMIT_UNSET;
+	if (l->cpu_rt_period_us == 0)
+		l->cpu_rt_period_us = LIMIT_UNSET;
 	oci_string(&r, "cpus", &l->cpuset_cpus);
 	oci_string(&r, "mems", &l->cpuset_mems);
 	if (l->cpu_quota_us != LIMIT_UNSET && l->cpu_quota_us < 0)

@@ -27,6 +27,7 @@ int verb_start(const struct globals *globals, int argc, char **argv);
 int verb_state(const struct globals *globals, int argc, char **argv);
 int verb_run(const struct globals *globals, int argc, char **argv);
 int verb_exec(const struct globals *globals, int argc, char **argv);
+int verb_events(const struct globals *globals, int argc, char **argv);
 int verb_features(const struct globals *globals, int argc, char **argv);
 int verb_list(const struct globals *globals, int argc, char **argv);
 int verb_pause(const struct globals *globals, int argc, char **argv);
@@ -44,6 +45,9 @@ int verb_wait(const struct globals *globals, int argc, char **argv);
 
 /** verb_ended() - what nacre-monitor executes when the container has ended */
 int verb_ended(const struct globals *globals, int argc, char **argv);
+
+/** verb_no_checkpoint() - "checkpoint" and "restore": says that there is none */
+int verb_no_checkpoint(const struct globals *globals, int argc, char **argv);
 
 int verb_spec(const struct globals *globals, int argc, char **argv);
 

@@ -158,6 +158,23 @@ static const struct { uint64_t shares, weight; } weights[] = {
 	{ 0, 0 }, { 2, 1 }, { 1024, 100 }, { 262144, 10000 }, { 999999, 10000 },
 };
 
+START_TEST(realtime_is_limited_on_v1_alone)
+{
+	struct limit_setting settings[LIMIT_SETTINGS_MAX];
+	enum cgroup_controller missing;
+	struct limits l;
+	char text[512];
+
+	limits_init(&l);
+	l.cpu_rt_runtime_us = 5000;
+	l.cpu_rt_period_us = 500000;
+	settings_text(&l, all_v1, text, sizeof(text));
+	ck_assert_str_eq(text, "cpu.rt_period_us=500000;cpu.rt_runtime_us=5000");
+	ck_assert_int_eq(limits_settings(&l, all_v2, settings, &missing), -EOPNOTSUPP);
+	ck_assert(!limits_are_unset(&l));
+}
+END_TEST
+
 START_TEST(shares_become_weights)
 {
 	ck_assert_uint_eq(limits_shares_to_weight(weights[_i].shares), weights[_i].weight);
@@ -349,6 +366,7 @@ UNIT_MAIN("limits",
 	tcase_add_test(tc, no_limit_has_its_own_word);
 	tcase_add_test(tc, a_limit_that_no_hierarchy_serves_is_named);
 	tcase_add_test(tc, swap_below_memory_is_refused);
+	tcase_add_test(tc, realtime_is_limited_on_v1_alone);
 	tcase_add_loop_test(tc, weights_of_disks_are_written_under_the_scheduler_s_names, 0,
 			    COUNT(schedulers));
 	tcase_add_test(tc, a_weight_that_the_host_has_no_file_for_is_refused);
