@@ -245,7 +245,7 @@ int ops_fetch_pages(struct op *op)
 {
 	int r;
 
-	if (!op->u->options->writeback || handle_is_passed(op->inode))
+	if (!op->u->options->writeback || !op->u->work || handle_is_passed(op->inode))
 		return 0;
 	if (!op->call.may_wait)
 		return -EINPROGRESS;
@@ -256,12 +256,12 @@ int ops_fetch_pages(struct op *op)
 
 /*
  * The kernel looks for holes in what we have, not in the pages it has yet to write
- * back. So those are fetched first.
+ * back. So those are fetched first, also of a lower file: they make it an upper one.
  */
 static int run_lseek(struct op *op)
 {
 	struct backing *b;
-	int64_t n = op->inode->layer == LAYER_TOP ? ops_fetch_pages(op) : 0;
+	int64_t n = ops_fetch_pages(op);
 
 	if (n >= 0)
 		n = data_read(op->u, op->inode, &b);
