@@ -183,8 +183,9 @@ int cgroup_tree_make(int root_fd, const char *path,
 {
 	int r = -ENOENT;
 
-	/* Another container that ends may take away the parent just found. */
-	for (int attempt = 0; attempt < 16 && r == -ENOENT; attempt++)
+	/* Another container that ends may take away the parent just found: then there
+	 * is nothing in it, or what is in it says "no such device". */
+	for (int attempt = 0; attempt < 16 && (r == -ENOENT || r == -ENODEV); attempt++)
 		r = make_path(root_fd, path, rules, ret_dir_fd, ret_made);
 	return r;
 }

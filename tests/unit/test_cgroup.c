@@ -5,7 +5,15 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
 
+#include "common/cgroup_tree.h"
 #include "common/cleanup.h"
 #include "tests/unit/fixture.h"
 #include "tests/unit/unit.h"
@@ -163,6 +171,47 @@ START_TEST(the_host_at_hand_can_be_read)
 }
 END_TEST
 
+/* As containers do that end while others begin. Until it is killed. */
+static pid_t begin_removing(int root_fd, const char *name)
+{
+	static const struct timespec pace = { .tv_nsec = 50 * 1000 };
+	pid_t pid = fork();
+
+	if (pid == 0)
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	while (pid == 0) {
+		(void)unlinkat(root_fd, name, AT_REMOVEDIR);
+		(void)nanosleep(&pace, NULL);
+	}
+	return pid;
+}
+
+START_TEST(a_parent_that_is_taken_away_is_made_again)
+{
+	static const struct cgroup_tree_rules rules = { .copy_cpuset = true };
+	cleanup_fd int root_fd = open("/sys/fs/cgroup/cpuset", O_RDONLY | O_DIRECTORY);
+	char parent[32], path[40];
+	unsigned made;
+	pid_t remover;
+
+	snprintf(parent, sizeof(parent), "nacre-unit-%d", (int)getpid());
+	snprintf(path, sizeof(path), "/%s/x", parent);
+	if (root_fd < 0 || mkdirat(root_fd, parent, 0755) < 0)
+		return;		/* there is none that we may change */
+
+	remover = begin_removing(root_fd, parent);
+	for (int i = 0; i < 2000; i++) {
+		cleanup_fd int fd = -1;
+
+		ck_assert_int_eq(cgroup_tree_make(root_fd, path, &rules, &fd, &made), 0);
+		ck_assert_int_eq(unlinkat(root_fd, path + 1, AT_REMOVEDIR), 0);
+	}
+	kill(remover, SIGKILL);
+	waitpid(remover, NULL, 0);
+	(void)unlinkat(root_fd, parent, AT_REMOVEDIR);
+}
+END_TEST
+
 UNIT_MAIN("cgroup",
 	tcase_add_loop_test(tc, each_controller_is_found_in_the_hierarchy_that_serves_it, 0,
 			    COUNT(served));
@@ -170,4 +219,5 @@ UNIT_MAIN("cgroup",
 	tcase_add_test(tc, a_path_cannot_leave_its_hierarchy);
 	tcase_add_test(tc, the_v2_tree_is_known_where_it_serves_nothing_of_use);
 	tcase_add_test(tc, a_host_without_cgroups_is_said_so);
-	tcase_add_test(tc, the_host_at_hand_can_be_read);)
+	tcase_add_test(tc, the_host_at_hand_can_be_read);
+	tcase_add_test(tc, a_parent_that_is_taken_away_is_made_again);)
