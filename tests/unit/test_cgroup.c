@@ -8,9 +8,9 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "common/cgroup_tree.h"
@@ -171,17 +171,20 @@ START_TEST(the_host_at_hand_can_be_read)
 }
 END_TEST
 
-/* As containers do that end while others begin. Until it is killed. */
-static pid_t begin_removing(int root_fd, const char *name)
+/* As a container does that ends while another begins: once for each byte, which comes
+ * back when the parent was removed, or is in use. */
+static pid_t begin_removing(int root_fd, const char *name, int turn_fd)
 {
-	static const struct timespec pace = { .tv_nsec = 50 * 1000 };
 	pid_t pid = fork();
+	char turn;
 
 	if (pid == 0)
 		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-	while (pid == 0) {
-		(void)unlinkat(root_fd, name, AT_REMOVEDIR);
-		(void)nanosleep(&pace, NULL);
+	while (pid == 0 && read(turn_fd, &turn, 1) == 1) {
+		while (unlinkat(root_fd, name, AT_REMOVEDIR) < 0 && errno == ENOENT)
+			;	/* it is being made */
+		if (write(turn_fd, &turn, 1) != 1)
+			_exit(1);
 	}
 	return pid;
 }
@@ -192,22 +195,29 @@ START_TEST(a_parent_that_is_taken_away_is_made_again)
 	cleanup_fd int root_fd = open("/sys/fs/cgroup/cpuset", O_RDONLY | O_DIRECTORY);
 	char parent[32], path[40];
 	unsigned made;
+	int turns[2];
 	pid_t remover;
+	char turn = 0;
 
 	snprintf(parent, sizeof(parent), "nacre-unit-%d", (int)getpid());
 	snprintf(path, sizeof(path), "/%s/x", parent);
 	if (root_fd < 0 || mkdirat(root_fd, parent, 0755) < 0)
 		return;		/* there is none that we may change */
 
-	remover = begin_removing(root_fd, parent);
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, turns), 0);
+	remover = begin_removing(root_fd, parent, turns[0]);
 	for (int i = 0; i < 2000; i++) {
 		cleanup_fd int fd = -1;
 
+		ck_assert_int_eq(write(turns[1], &turn, 1), 1);
 		ck_assert_int_eq(cgroup_tree_make(root_fd, path, &rules, &fd, &made), 0);
+		ck_assert_int_eq(read(turns[1], &turn, 1), 1);
 		ck_assert_int_eq(unlinkat(root_fd, path + 1, AT_REMOVEDIR), 0);
 	}
 	kill(remover, SIGKILL);
 	waitpid(remover, NULL, 0);
+	close(turns[0]);
+	close(turns[1]);
 	(void)unlinkat(root_fd, parent, AT_REMOVEDIR);
 }
 END_TEST
