@@ -4,6 +4,7 @@
 #include "unionfs/pool.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdbool.h>
 #include <stdlib.h>
 
@@ -15,6 +16,7 @@ struct pool {
 	struct task *first, **last;
 	unsigned idle, started, max;
 	bool is_ending;
+	cpu_set_t cpus;		/* where its threads may run; empty: not known */
 	pthread_t threads[];
 };
 
@@ -28,6 +30,8 @@ struct pool *pool_new(unsigned threads)
 	pthread_cond_init(&p->wake, NULL);
 	p->last = &p->first;
 	p->max = threads;
+	if (sched_getaffinity(0, sizeof(p->cpus), &p->cpus) < 0)
+		CPU_ZERO(&p->cpus);
 	return p;
 }
 
@@ -54,6 +58,9 @@ static void *serve(void *arg)
 	struct pool *p = arg;
 	struct task *task;
 
+	/* Who submits may be tied to a CPU just now (common/pairing.h); we are not. */
+	if (CPU_COUNT(&p->cpus))
+		(void)sched_setaffinity(0, sizeof(p->cpus), &p->cpus);
 	while ((task = next_task(p)))
 		task->run(task);
 	return NULL;

@@ -8,6 +8,7 @@
 . "$(dirname "$0")/../lib/kill.sh"
 need_root
 need_fuse
+need_cmd python3
 
 allowed=$(awk '/Cpus_allowed_list/ { print $2 }' /proc/self/status)
 [ "$(nproc --all)" = 2 ] && [ "$allowed" = 0-1 ] || skip "needs a machine with two CPUs"
@@ -77,7 +78,22 @@ eq "$(idle_policies)" 1 "threads that give way to others"
 
 note "ends when nobody asks"
 end_asking
-# What is left then is the keeper on its CPU, asleep.
+# SEEK_DATA is for a thread of its own, which begins in the middle of a turn.
+for _ in 1 2 3 4 5; do
+	timeout 60 python3 - "$M" <<-'END' || fail "a dense caller"
+		import os, sys
+		for i in range(3000):
+		    name = "%s/dense%d" % (sys.argv[1], i)
+		    fd = os.open(name, os.O_CREAT | os.O_RDWR)
+		    if i % 1000 == 999:
+		        os.write(fd, b"x")
+		        os.lseek(fd, 0, os.SEEK_DATA)
+		    os.close(fd)
+		    os.unlink(name)
+	END
+done
+[ "$(column Pid | wc -l)" -gt 3 ] || fail "no thread began beside those that serve, and the idler"
+# What is left then is the idler on its CPU, asleep.
 read -r looks _ <<<"$(looks_until 1 tied_threads)"
 [ "$looks" -lt 2000 ] || fail "a thread is tied to a CPU though nobody asks: $(column Cpus_allowed_list)"
 before=$(column voluntary_ctxt_switches)
